@@ -1,0 +1,1 @@
+"""Array and header helpers shared by the steps."""

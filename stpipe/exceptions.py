@@ -1,0 +1,101 @@
+"""Exceptions of the step framework, each with the exit code that ``strun`` gives it.
+
+::
+
+    Exception
+    └── StpipeException                     1   base of everything raised here
+        ├── StpipeExitException             its own exit_status (64: no data on detector)
+        ├── ValidationError                 1   a configuration that cannot be used
+        │   └── ParameterError (ValueError) 1   a parameter: wrong name, type or value
+        ├── StepNotFoundError               1   no step of that name, alias or path
+        ├── InputError (ValueError)         1   an input that is no usable exposure
+        ├── NotBuiltError                   1   a step or option that this release does not have yet
+        ├── OutputError (OSError)           1   a product that cannot be written
+        ├── ReferenceServiceError           1   CRDS cannot be asked (also a crds CrdsError)
+        └── Skip                            not an error: nothing to do for this input
+
+``ReferenceServiceError`` lives in `stpipe.crds_client`, because it derives from the error of ``crds``, which is imported
+only when it is needed.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "InputError",
+    "NotBuiltError",
+    "OutputError",
+    "ParameterError",
+    "Skip",
+    "StepNotFoundError",
+    "StpipeException",
+    "StpipeExitException",
+    "ValidationError",
+]
+
+
+class StpipeException(Exception):
+    """Base of all errors of the framework.
+
+    Attributes
+    ----------
+    exit_status : int
+        What ``strun`` leaves the process with when this error ends a run.
+    """
+
+    exit_status = 1
+
+
+class StpipeExitException(StpipeException):
+    """Ends a run with a given exit status.
+
+    Parameters
+    ----------
+    exit_status : int
+        Exit status of the process, e.g. 64 for "no data on detector".
+    *args
+        The message.
+    """
+
+    def __init__(self, exit_status: int, *args: object) -> None:
+        super().__init__(*args)
+        self.exit_status = exit_status
+
+
+class ValidationError(StpipeException):
+    """A configuration that cannot be used."""
+
+
+class ParameterError(ValidationError, ValueError):
+    """A parameter has an unknown name, a wrong type or a value that is not allowed."""
+
+
+class StepNotFoundError(StpipeException):
+    """No step has that alias, class path or parameter file."""
+
+
+class InputError(StpipeException, ValueError):
+    """The input is no exposure that the step can use."""
+
+
+class NotBuiltError(StpipeException):
+    """A step or an option that is known but not part of this release."""
+
+
+class OutputError(StpipeException, OSError):
+    """A product cannot be written."""
+
+
+class Skip(StpipeException):
+    """Raised by ``process`` when there is nothing to do: the step counts as SKIPPED and the input goes on unchanged.
+
+    Parameters
+    ----------
+    reason : str
+        Why, in one sentence; logged as a WARNING.
+    """
+
+    exit_status = 0
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
