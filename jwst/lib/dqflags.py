@@ -1,7 +1,7 @@
 """Data-quality flags as plain integers, for the array cores.
 
-The same values as ``jwst.datamodels.dqflags.pixel`` and ``.group`` (a test compares them), without the imports that those need. Flags up to
-CHARGELOSS exist in group planes (uint8) too. Source: spec common_detector.md §4.
+The same values as ``jwst.datamodels.dqflags.pixel`` and ``.group`` (a test compares them), without the imports that
+those need. Flags up to CHARGELOSS exist in group planes (uint8) too. Source: spec common_detector.md §4.
 """
 
 from __future__ import annotations

@@ -1,0 +1,353 @@
+"""Reference data for a step: read lazily, cut to the exposure, never shared with anybody.
+
+`open_reference` gives the same view of a reference file and of a reference model in memory. Only headers are read when
+a file is opened; every array is read when a step asks for it, and only the rows that the exposure covers.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from jwst.lib.subarray import matching_window, reference_subarray, science_subarray
+from stpipe.exceptions import InputError
+
+__all__ = ["FileReference", "ModelReference", "Reference", "open_reference"]
+
+log = logging.getLogger(__name__)
+
+_HDU_NAMES = {"data": "SCI", "average_dark_current": "AVDRKCUR", "trappars_table": "TRAPPARS"}
+_KEYWORDS = {
+    "exposure.nframes": "NFRAMES",
+    "exposure.ngroups": "NGROUPS",
+    "exposure.groupgap": "GROUPGAP",
+    "exposure.readpatt": "READPATT",
+    "exposure.gain_factor": "GAINFACT",
+    "exposure.average_dark_current": "AVDRKCUR",
+    "instrument.name": "INSTRUME",
+    "instrument.detector": "DETECTOR",
+    "subarray.name": "SUBARRAY",
+    "subarray.xstart": "SUBSTRT1",
+    "subarray.ystart": "SUBSTRT2",
+    "subarray.xsize": "SUBSIZE1",
+    "subarray.ysize": "SUBSIZE2",
+    "subarray.fastaxis": "FASTAXIS",
+    "subarray.slowaxis": "SLOWAXIS",
+}
+_PRIMARY = {"mask": "dq", "linearity": "coeffs"}
+
+
+def open_reference(source: Any, model: Any, reftype: str) -> Reference:
+    """Open a reference for an exposure.
+
+    Parameters
+    ----------
+    source : str, Path or data model
+        A FITS reference file, or a reference model in memory (which is never changed).
+    model : data model
+        The exposure.
+    reftype : str
+        CRDS reference type, for messages and for the name of the primary array.
+
+    Returns
+    -------
+    Reference
+        A context manager.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    InputError
+        The file cannot be read as a reference.
+    """
+    if isinstance(source, str) or hasattr(source, "__fspath__"):
+        return FileReference(str(source), model, reftype)
+    return ModelReference(source, model, reftype)
+
+
+class Reference:
+    """What a step sees of a reference.
+
+    Attributes
+    ----------
+    name : str
+        Path of the file, or the override name of a model.
+    """
+
+    name: str
+
+    def __init__(self, name: str, model: Any, reftype: str) -> None:
+        self.name = name
+        self._science = model
+        self._reftype = reftype
+        self._window: tuple[slice, slice] | None = None
+        self._matched = False
+
+    def __enter__(self) -> Reference:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what is open."""
+
+    def meta(self, path: str, default: Any = None) -> Any:
+        """Read one metadata value, such as ``"exposure.nframes"``."""
+        raise NotImplementedError
+
+    def shape(self, name: str = "data") -> tuple[int, ...] | None:
+        """Shape of an array, without reading it; None if there is none."""
+        raise NotImplementedError
+
+    def table(self, name: str) -> np.ndarray | None:
+        """Read a table as a structured array; None if there is none."""
+        raise NotImplementedError
+
+    def _read(
+        self, name: str, dtype: DTypeLike, window: tuple[slice, slice] | None, planes: slice | None = None
+    ) -> np.ndarray | None:
+        raise NotImplementedError
+
+    def _flag_table(self) -> np.ndarray | None:
+        """The DQ_DEF table where ``dq`` still has the bits of the file."""
+        raise NotImplementedError
+
+    def array(self, name: str, dtype: DTypeLike = np.float32, cut: bool = True) -> np.ndarray | None:
+        """Read an array.
+
+        Parameters
+        ----------
+        name : str
+            Attribute of the reference model, e.g. ``"data"`` or ``"coeffs"``.
+        dtype : dtype
+            Type of the result.
+        cut : bool
+            Cut the last two axes to the subarray of the exposure.
+
+        Returns
+        -------
+        ndarray or None
+            A private, native-endian, C-contiguous array; None if the reference has no such array.
+
+        Raises
+        ------
+        ValueError
+            The exposure is not inside the reference.
+        """
+        return self._read(name, dtype, self._cutout() if cut else None)
+
+    def planes(self, name: str, start: int, stop: int) -> np.ndarray:
+        """Read planes ``start:stop`` along the first axis of a 3-D array, float32, not cut."""
+        result = self._read(name, np.float32, None, slice(start, stop))
+        if result is None:
+            raise InputError(f"{self.name} has no array {name!r}")
+        return result
+
+    def dq(self, cut: bool = True) -> np.ndarray:
+        """Read the data-quality plane in standard flags.
+
+        Parameters
+        ----------
+        cut : bool
+            Cut to the subarray of the exposure.
+
+        Returns
+        -------
+        ndarray of uint32
+            Zeros where the reference has no data quality. Bits of the file are translated through its DQ_DEF table
+            (spec common_detector.md §4).
+        """
+        window = self._cutout() if cut else None
+        raw = self._read("dq", np.uint32, window)
+        if raw is None:
+            shape = self.shape(self._primary()) or self.shape("data")
+            if shape is None:
+                raise InputError(f"{self.name} has neither a DQ nor a data array")
+            plane = np.zeros(shape[-2:], np.uint32)
+            return plane if window is None else np.ascontiguousarray(plane[window])
+        table = self._flag_table()
+        return raw if table is None or len(table) == 0 else _standard_flags(raw, table)
+
+    def _primary(self) -> str:
+        return _PRIMARY.get(self._reftype, "data")
+
+    def _cutout(self) -> tuple[slice, slice] | None:
+        """The window of this reference that covers the exposure, worked out once."""
+        if not self._matched:
+            shape = self.shape(self._primary())
+            if shape is None:
+                raise InputError(f"{self.name} has no array {self._primary()!r}: it is no {self._reftype} reference")
+            science = science_subarray(self._science)
+            corner = tuple(self.meta(f"subarray.{key}") for key in ("xstart", "ystart", "xsize", "ysize"))
+            instrument = self._science.meta.instrument.name or ""
+            try:
+                reference = reference_subarray(corner, shape, instrument=instrument)
+                self._window = matching_window(science, reference, shape=_science_shape(self._science))
+            except ValueError as error:
+                raise ValueError(f"{error} ({self._reftype} reference {self.name})") from None
+            self._matched = True
+        return self._window
+
+
+class FileReference(Reference):
+    """A reference in a FITS file.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    model : data model
+        The exposure.
+    reftype : str
+        CRDS reference type.
+    """
+
+    def __init__(self, path: str, model: Any, reftype: str) -> None:
+        from jwst.datamodels.fast_fits import open_fits
+
+        super().__init__(path, model, reftype)
+        self._hdulist = open_fits(path, what=f"{reftype} reference")
+        self._hdus = {hdu.name: hdu for hdu in reversed(self._hdulist)}
+
+    def close(self) -> None:
+        """Close the file."""
+        self._hdulist.close()
+
+    def meta(self, path: str, default: Any = None) -> Any:
+        """Read one metadata value from the primary header.
+
+        Parameters
+        ----------
+        path : str
+            Such as ``"exposure.nframes"`` for ``meta.exposure.nframes``.
+        default : object
+            Where the value is absent.
+
+        Raises
+        ------
+        KeyError
+            This path is not known here.
+        """
+        value = self._hdulist[0].header.get(_KEYWORDS[path])
+        return default if value is None or (isinstance(value, str) and not value) else value
+
+    def shape(self, name: str = "data") -> tuple[int, ...] | None:
+        """Shape of an array, without reading it; None if there is none."""
+        hdu = self._hdus.get(_hdu_name(name))
+        return None if hdu is None or not hdu.shape else tuple(hdu.shape)
+
+    def table(self, name: str) -> np.ndarray | None:
+        """Read a table as a structured, native-endian array; None if there is none."""
+        hdu = self._hdus.get(_hdu_name(name))
+        if hdu is None or hdu.data is None:
+            return None
+        columns = {column: np.asarray(hdu.data[column]) for column in hdu.columns.names}
+        types = [(column, values.dtype.newbyteorder("="), values.shape[1:]) for column, values in columns.items()]
+        rows = np.empty(len(hdu.data), types)
+        for column, values in columns.items():
+            rows[column] = values
+        return rows
+
+    def _read(
+        self, name: str, dtype: DTypeLike, window: tuple[slice, slice] | None, planes: slice | None = None
+    ) -> np.ndarray | None:
+        from jwst.lib.fits_arrays import read_window
+
+        hdu = self._hdus.get(_hdu_name(name))
+        if hdu is None or not hdu.shape:
+            return None
+        return read_window(hdu, path=self.name, dtype=dtype, window=window, planes=planes)
+
+    def _flag_table(self) -> np.ndarray | None:
+        return self.table("dq_def")
+
+
+class ModelReference(Reference):
+    """A reference model in memory, such as a user's override.
+
+    Parameters
+    ----------
+    reference : data model
+        Never changed.
+    model : data model
+        The exposure.
+    reftype : str
+        CRDS reference type.
+    """
+
+    def __init__(self, reference: Any, model: Any, reftype: str) -> None:
+        name = getattr(reference, "override_handle", None) or f"override://{type(reference).__name__}"
+        super().__init__(str(name), model, reftype)
+        self._model = reference
+
+    def meta(self, path: str, default: Any = None) -> Any:
+        """Read one metadata value of the model, e.g. ``"exposure.nframes"``."""
+        node = self._model.meta
+        for part in path.split("."):
+            node = getattr(node, part, None)
+            if node is None:
+                return default
+        return node
+
+    def shape(self, name: str = "data") -> tuple[int, ...] | None:
+        """Shape of an array; None if there is none."""
+        array = getattr(self._model, name, None)
+        return None if array is None or not getattr(array, "shape", ()) else tuple(array.shape)
+
+    def table(self, name: str) -> np.ndarray | None:
+        """A copy of a table as a structured array; None if there is none."""
+        rows = getattr(self._model, name, None)
+        return None if rows is None else np.array(rows)
+
+    def _read(
+        self, name: str, dtype: DTypeLike, window: tuple[slice, slice] | None, planes: slice | None = None
+    ) -> np.ndarray | None:
+        array = getattr(self._model, name, None)
+        if array is None:
+            return None
+        array = np.asarray(array)
+        if planes is not None:
+            array = array[planes]
+        if window is not None:
+            array = array[..., window[0], window[1]]
+        return np.array(array, dtype=dtype, order="C")
+
+    def _flag_table(self) -> np.ndarray | None:
+        return None
+
+
+def _hdu_name(name: str) -> str:
+    """Name of the extension that holds a model attribute."""
+    return _HDU_NAMES.get(name, name.upper())
+
+
+def _science_shape(model: Any) -> tuple[int, ...]:
+    """Shape of the science array of the exposure."""
+    return tuple(model.data.shape)
+
+
+def _standard_flags(raw: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Translate the bits of a file into standard flags; see `Reference.dq`."""
+    from stdatamodels.jwst.datamodels.dqflags import pixel
+
+    pairs, kept = [], 0
+    for row in table:
+        name = row["NAME"]
+        name = (name.decode() if isinstance(name, bytes) else str(name)).strip()
+        if name not in pixel:
+            log.warning("Keyword %s does not correspond to an existing DQ mnemonic, so will be ignored", name)
+            continue
+        value, standard = int(row["VALUE"]), int(pixel[name])
+        if value == standard:
+            kept |= value
+        else:
+            pairs.append((value, standard))
+    flags = raw & np.uint32(kept)
+    for value, standard in pairs:
+        flags[(raw & np.uint32(value)) != 0] |= np.uint32(standard)
+    return flags
