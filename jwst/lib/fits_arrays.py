@@ -187,7 +187,7 @@ def _read_into(file: BinaryIO, out: np.ndarray, stored: np.dtype, flip: int) -> 
 
 def _fill(file: BinaryIO, raw: np.ndarray) -> None:
     """Read exactly as many bytes as the array holds."""
-    view = memoryview(raw).cast("B")
+    view = memoryview(raw.view(np.uint8).data)
     done = 0
     while done < len(view):
         got = file.readinto(view[done:])  # type: ignore[attr-defined]

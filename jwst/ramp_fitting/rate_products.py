@@ -1,0 +1,95 @@
+"""Data models of rates from the arrays of a fit. Source: spec ramp_fit.md §7, §8."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jwst.ramp_fitting.ramp_fit import RampFit
+from jwst.ramp_fitting.ramp_inputs import OptionalResults, RampTimes, Rates
+
+__all__ = ["exposure_times", "gain_factor", "make_optional", "make_rates"]
+
+
+def exposure_times(ramp: Any) -> RampTimes:
+    """Read the times of an exposure.
+
+    Parameters
+    ----------
+    ramp : RampModel
+
+    Returns
+    -------
+    RampTimes
+
+    Raises
+    ------
+    ValueError
+        A time is missing.
+    """
+    exposure = ramp.meta.exposure
+    return RampTimes(
+        group_time=exposure.group_time,
+        frame_time=exposure.frame_time,
+        nframes=exposure.nframes,
+        groupgap=exposure.groupgap,
+        drop_frames1=exposure.drop_frames1 or 0,
+    )
+
+
+def gain_factor(gain: Any) -> float | None:
+    """The factor of a gain reference by which `gain_scale` multiplies rates; None where it has none."""
+    value = gain.meta("exposure.gain_factor")
+    return None if value is None else float(value)
+
+
+def make_rates(ramp: Any, fit: RampFit, *, ifu: bool) -> tuple[Any, Any]:
+    """Make the products of an exposure and of its integrations.
+
+    Parameters
+    ----------
+    ramp : RampModel
+        Metadata and integration times come from it.
+    fit : RampFit
+    ifu : bool
+        Make the exposure an ``IFUImageModel``.
+
+    Returns
+    -------
+    (ImageModel or IFUImageModel, CubeModel)
+    """
+    from stdatamodels.jwst import datamodels
+
+    rate = datamodels.IFUImageModel() if ifu else datamodels.ImageModel()
+    rateints = datamodels.CubeModel()
+    for model, rates in ((rate, fit.exposure), (rateints, fit.integrations)):
+        _fill(model, rates)
+        model.update(ramp)
+        model.meta.bunit_data = model.meta.bunit_err = "DN/s"
+        model.meta.filename = ramp.meta.filename
+    for table in ("int_times", "int_times_stripe"):
+        rows = getattr(ramp, table, None)
+        if rows is not None and len(rows):
+            setattr(rateints, table, rows)
+    return rate, rateints
+
+
+def _fill(model: Any, rates: Rates) -> None:
+    """Put the planes into a model without copying them."""
+    model.data, model.dq, model.err = rates.slope, rates.dq, rates.err
+    model.var_poisson, model.var_rnoise = rates.var_poisson, rates.var_rnoise
+
+
+def make_optional(ramp: Any, results: OptionalResults) -> Any:
+    """Make the optional product.
+
+    Returns
+    -------
+    RampFitOutputModel
+    """
+    from stdatamodels.jwst import datamodels
+
+    model = datamodels.RampFitOutputModel()
+    for name in results.__dataclass_fields__:
+        setattr(model, name, getattr(results, name))
+    model.update(ramp)
+    return model
