@@ -31,7 +31,7 @@ def combine_block(block: Block, fit: BlockFit, integrations: Rates, exposure: Ra
         _fill_integrations(block, fit, integration_dq, integrations)
         exposure_dq = _exposure_flags(block, integration_dq)
         _fill_exposure(block, fit, exposure_dq, exposure)
-    part = slice(block.first, block.stop)
+    part = block.where
     integrations.dq.reshape(nints, -1)[:, part] = integration_dq | partial
     exposure.dq.reshape(-1)[part] = exposure_dq | np.bitwise_or.reduce(partial, axis=0)
 
@@ -67,7 +67,7 @@ def _limited_inverse(total: np.ndarray, out: np.ndarray | None = None) -> np.nda
 
 def _fill_integrations(block: Block, fit: BlockFit, dq: np.ndarray, rates: Rates) -> None:
     """Rates of the integrations of a block."""
-    part = slice(block.first, block.stop)
+    part = block.where
     for index in range(dq.shape[0]):
         sums = fit.sums
         void = (dq[index] & _VOID) != 0
@@ -85,7 +85,7 @@ def _fill_integrations(block: Block, fit: BlockFit, dq: np.ndarray, rates: Rates
 
 def _fill_exposure(block: Block, fit: BlockFit, dq: np.ndarray, rates: Rates) -> None:
     """Rates of the exposure for a block."""
-    part = slice(block.first, block.stop)
+    part = block.where
     sums, void = fit.sums, (dq & _VOID) != 0
     poisson = _limited_inverse(sums.poisson.sum(0))
     read = _limited_inverse(sums.read.sum(0))
@@ -117,23 +117,24 @@ def correct_charge_loss(
     """
     integrations, exposure = products
     nints, ngroups = saved.shape[:2]
-    planes = saved.reshape(nints, ngroups, -1)[:, :, block.first : block.stop]
+    planes = saved.reshape(nints, ngroups, -1)[:, :, block.where]
     lost = (np.bitwise_or.reduce(planes, axis=1) & np.uint8(CHARGELOSS)) != 0
     lost &= block.gain > 0
-    variances = integrations.var_rnoise.reshape(nints, -1)[:, block.first : block.stop]
     first_time = np.full((nints, block.size), times.group_time)
     if fit.flagged.first_time is not None:
         first_time.reshape(-1)[fit.flagged.samples] = fit.flagged.first_time
+    variances = integrations.var_rnoise.reshape(nints, -1)
+    places = np.arange(variances.shape[1])[block.where]
     with np.errstate(divide="ignore", invalid="ignore"):
         for index in range(nints):
             pixels = np.flatnonzero(lost[index])
-            variances[index, pixels] = _whole_ramp_variance(
+            variances[index, places[pixels]] = _whole_ramp_variance(
                 block, planes[index][:, pixels], pixels, first_time[index, pixels], times.group_time
             )
-        pixels = np.flatnonzero(lost.any(0))
+        pixels = places[lost.any(0)]
         found = variances[:, pixels].astype(np.float64)
         total = np.where(found > 0, 1 / found, 0).sum(0)
-        exposure.var_rnoise.reshape(-1)[block.first + pixels] = _limited_inverse(total)
+        exposure.var_rnoise.reshape(-1)[pixels] = _limited_inverse(total)
 
 
 def _whole_ramp_variance(

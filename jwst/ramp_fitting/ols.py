@@ -16,7 +16,7 @@ from jwst.ramp_fitting.median_rate import clean_medians, flagged_medians
 from jwst.ramp_fitting.prepare import flagged_ramps
 from jwst.ramp_fitting.ramp_inputs import FitOptions, Ramps, RampTimes
 from jwst.ramp_fitting.segments import SegmentClass, Segments, find_segments
-from jwst.ramp_fitting.weights import exponent_index, line_fit
+from jwst.ramp_fitting.weights import exponent_index, line_fit, select_slopes
 
 __all__ = ["Block", "BlockFit", "FlaggedRamps", "SegmentFit", "Sums", "fit_block", "read_variance", "segment_slopes"]
 
@@ -31,8 +31,8 @@ class Block:
     ----------
     ramps : Ramps
         The whole exposure.
-    first, stop : int
-        Range of flattened pixels.
+    where : slice or (n,) ndarray of int
+        The flattened pixels.
     gain, noise, dark : (n,) ndarray of float64
         Gain (e-/DN), group read noise (electrons), dark current (DN/s).
     pixeldq : (n,) ndarray of uint32
@@ -40,37 +40,35 @@ class Block:
     """
 
     ramps: Ramps
-    first: int
-    stop: int
+    where: slice | np.ndarray
     gain: np.ndarray
     noise: np.ndarray
     dark: np.ndarray
     pixeldq: np.ndarray
 
     @classmethod
-    def of(cls, ramps: Ramps, noise: np.ndarray, first: int, stop: int) -> Block:
-        """Take pixels ``first`` to ``stop`` (flattened) of an exposure.
+    def of(cls, ramps: Ramps, noise: np.ndarray, where: slice | np.ndarray) -> Block:
+        """Take some (flattened) pixels of an exposure.
 
         Returns
         -------
         Block
         """
-        part = slice(first, stop)
-        gain = ramps.gain.reshape(-1)[part].astype(np.float64)
-        dark = np.zeros(gain.shape) if ramps.dark is None else ramps.dark.reshape(-1)[part].astype(np.float64)
-        pixeldq = ramps.pixeldq.reshape(-1)[part].copy()
+        gain = ramps.gain.reshape(-1)[where].astype(np.float64)
+        dark = np.zeros(gain.shape) if ramps.dark is None else ramps.dark.reshape(-1)[where].astype(np.float64)
+        pixeldq = ramps.pixeldq.reshape(-1)[where].copy()
         pixeldq[~(gain > 0)] |= np.uint32(NO_GAIN_VALUE | DO_NOT_USE)
-        return cls(ramps, first, stop, gain, noise.reshape(-1)[part].astype(np.float64), dark, pixeldq)
+        return cls(ramps, where, gain, noise.reshape(-1)[where].astype(np.float64), dark, pixeldq)
 
     @property
     def size(self) -> int:
         """Number of pixels."""
-        return self.stop - self.first
+        return self.gain.size
 
     def planes(self, name: str, integration: int) -> np.ndarray:
-        """A view (ngroups, n) of ``data`` or ``groupdq`` of one integration."""
+        """``data`` or ``groupdq`` of one integration, (ngroups, n); a view where the pixels are a slice."""
         array = getattr(self.ramps, name)[integration]
-        return array.reshape(array.shape[0], -1)[:, self.first : self.stop]
+        return array.reshape(array.shape[0], -1)[:, self.where]
 
 
 @dataclass(frozen=True)
@@ -212,7 +210,7 @@ def _one_group_times(flagged: FlaggedRamps, block: Block, times: RampTimes) -> F
     bad, saturated = flagged.bad_groups, flagged.saturated_groups
     if block.ramps.zeroframe is not None:
         frames = block.ramps.zeroframe.reshape(block.ramps.zeroframe.shape[0], -1)
-        zero = frames[flagged.samples // block.size, block.first + flagged.pixels].astype(np.float64)
+        zero = frames[:, block.where][flagged.samples // block.size, flagged.pixels].astype(np.float64)
         rescued = (good == 0) & (zero != 0)
         flagged.data[0, rescued] = zero[rescued]
         groupdq[0, rescued] = 0
@@ -282,12 +280,12 @@ def segment_slopes(
         return data[0] / (group_time if first_time is None else first_time)
     if length == 2:
         return (data[1] - data[0]) / group_time
-    power = exponent_index(data[-1] - data[0], gain, noise)
-    bad = np.isnan(data.sum(0))
-    if bad.any():
-        data = np.nan_to_num(data, nan=0.0, posinf=np.inf, neginf=-np.inf)
-    slopes = line_fit(length).slope @ data
-    result = np.take_along_axis(slopes, power[None], axis=0)[0]
+    if np.isnan(data.sum(0)).any():
+        power = exponent_index(data[-1] - data[0], gain, noise)
+        slopes = line_fit(length).slope @ np.nan_to_num(data, nan=0.0, posinf=np.inf, neginf=-np.inf)
+        result = np.take_along_axis(slopes, power[None], axis=0)[0]
+    else:
+        result = select_slopes(data, gain, noise)
     result /= group_time
     result[noise == 0] = np.nan
     return result

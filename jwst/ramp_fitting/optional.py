@@ -38,7 +38,8 @@ def collect_optional(
     for block, fit in fits:
         for detail in fit.details:
             samples = fit.flagged.samples[detail.group.ramps]
-            where = (samples // block.size, detail.group.slots, block.first + samples % block.size)
+            places = np.arange(ny * nx)[block.where][samples % block.size]
+            where = (samples // block.size, detail.group.slots, places)
             for name, values in _segment_values(block, fit, detail).items():
                 planes[name].reshape(nints, count, ny * nx)[where] = values
     return OptionalResults(**planes, pedestal=_pedestal(ramps, times, integrations), crmag=_cosmic_rays(ramps))

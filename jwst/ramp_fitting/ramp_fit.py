@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from jwst.ramp_fitting.clean import fit_clean_pixels, flagged_pixels
 from jwst.ramp_fitting.combine import combine_block, correct_charge_loss
 from jwst.ramp_fitting.ols import Block, BlockFit, fit_block
 from jwst.ramp_fitting.optional import collect_optional
@@ -61,9 +64,8 @@ def fit_ramps(
     integrations, exposure = Rates.empty((nints, ny, nx)), Rates.empty((ny, nx))
     noise = ramps.single_read_noise(times.nframes)
     fits: list[tuple[Block, BlockFit]] = []
-    step = max(1, block_samples // nints)
-    for first in range(0, ny * nx, step):
-        block = Block.of(ramps, noise, first, min(first + step, ny * nx))
+    for where in _hard_pixels(ramps, noise, times, options, (integrations, exposure), max(1, block_samples // nints)):
+        block = Block.of(ramps, noise, where)
         fit = fit_block(block, times, options)
         combine_block(block, fit, integrations, exposure)
         if saved is not None:
@@ -72,3 +74,19 @@ def fit_ramps(
             fits.append((block, fit))
     optional = collect_optional(ramps, times, fits, integrations) if fits else None
     return RampFit(exposure, integrations, optional)
+
+
+def _hard_pixels(
+    ramps: Ramps, noise: np.ndarray, times: RampTimes, options: FitOptions, products: tuple[Rates, Rates], step: int
+) -> list[slice | np.ndarray]:
+    """Fit the pixels without flags, and list the others in blocks."""
+    count = noise.size
+    everything: list[slice | np.ndarray] = [slice(first, min(first + step, count)) for first in range(0, count, step)]
+    if options.optional_results or ramps.data.shape[1] == 1:
+        return everything
+    hard = flagged_pixels(ramps)
+    if np.count_nonzero(hard) > count // 2:
+        return everything
+    hard |= fit_clean_pixels(ramps, noise, times, integrations=products[0], exposure=products[1])
+    pixels = np.flatnonzero(hard)
+    return [pixels[first : first + step] for first in range(0, pixels.size, step)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["LineFit", "exponent_index", "line_fit"]
+__all__ = ["LineFit", "exponent_index", "line_fit", "select_slopes", "signal_to_noise"]
 
 _LIMITS = (5.0, 10.0, 20.0, 50.0, 100.0)
 _EXPONENTS = (0.0, 0.4, 1.0, 3.0, 6.0, 10.0)
@@ -64,8 +64,8 @@ def line_fit(length: int) -> LineFit:
     return LineFit(slope, weight, sum_w, sum_wx, sum_wxx, determinant)
 
 
-def exponent_index(signal: np.ndarray, gain: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Choose the exponent of each segment by its signal-to-noise ratio.
+def signal_to_noise(signal: np.ndarray, gain: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Signal-to-noise ratio of segments.
 
     Parameters
     ----------
@@ -77,16 +77,61 @@ def exponent_index(signal: np.ndarray, gain: np.ndarray, noise: np.ndarray) -> n
 
     Returns
     -------
-    (n,) ndarray of int
-        Row of `LineFit`. A ratio that is NaN takes the last.
+    (n,) ndarray of float64
+        0 where the square of the noise is not positive.
     """
     electrons = gain * signal
     total = noise * noise
     total += electrons
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = electrons / np.sqrt(total)
-        ratio[total <= 0] = 0
-        index = np.zeros(ratio.shape, np.intp)
-        for limit in _LIMITS:
-            index += ~(ratio < limit)
+        np.maximum(total, 0, out=total)
+        ratio = np.sqrt(total)
+        np.divide(electrons, ratio, out=ratio)
+        if not total.all():
+            ratio[total == 0] = 0
+    return ratio
+
+
+def exponent_index(signal: np.ndarray, gain: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Choose the exponent of each segment by its signal-to-noise ratio.
+
+    Parameters
+    ----------
+    signal, gain, noise : (n,) ndarray of float64
+        As for `signal_to_noise`.
+
+    Returns
+    -------
+    (n,) ndarray of int
+        Row of `LineFit`. A ratio that is NaN takes the last.
+    """
+    ratio = signal_to_noise(signal, gain, noise)
+    index = np.zeros(ratio.shape, np.intp)
+    for limit in _LIMITS:
+        index += ~(ratio < limit)
     return index
+
+
+def select_slopes(data: np.ndarray, gain: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Slopes of segments of at least two groups.
+
+    Parameters
+    ----------
+    data : (length, n) ndarray of float64, DN
+        Without NaN; a NaN gives NaN.
+    gain, noise : (n,) ndarray of float64
+        As for `signal_to_noise`.
+
+    Returns
+    -------
+    (n,) ndarray of float64, DN per group
+    """
+    difference = data[-1] - data[0]
+    if data.shape[0] == 2:
+        return difference
+    ratio = signal_to_noise(difference, gain, noise)
+    slopes = line_fit(data.shape[0]).slope @ data
+    result = slopes[0]
+    for limit, row in zip(_LIMITS, slopes[1:]):
+        np.copyto(result, row, where=~(ratio < limit))
+    return result
