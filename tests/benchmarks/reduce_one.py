@@ -1,0 +1,33 @@
+"""Reduce one exposure and say what it took. Runs under this project and under the released pipeline alike.
+
+``python reduce_one.py PIPELINE EXPOSURE OUTPUT_DIR [REPEATS]`` prints one line of JSON: seconds of the import,
+seconds of each call, peak memory of the process in MiB.
+"""
+
+import json
+import logging
+import resource
+import sys
+import time
+
+
+def main():
+    """Import, call, report."""
+    name, exposure, output_dir, *repeats = sys.argv[1:]
+    start = time.perf_counter()
+    import jwst.pipeline
+
+    pipeline = getattr(jwst.pipeline, name)
+    imported = time.perf_counter() - start
+    calls = []
+    for _ in range(int(repeats[0]) if repeats else 1):
+        start = time.perf_counter()
+        pipeline.call(exposure, output_dir=output_dir, save_results=True)
+        calls.append(time.perf_counter() - start)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    logging.shutdown()
+    print(json.dumps({"import": imported, "calls": calls, "memory": memory}))
+
+
+if __name__ == "__main__":
+    main()
