@@ -336,13 +336,14 @@ def _standard_flags(raw: np.ndarray, table: np.ndarray) -> np.ndarray:
     from stdatamodels.jwst.datamodels.dqflags import pixel
 
     pairs, kept = [], 0
+    columns = {column.upper(): column for column in table.dtype.names}
     for row in table:
-        name = row["NAME"]
+        name = row[columns["NAME"]]
         name = (name.decode() if isinstance(name, bytes) else str(name)).strip()
         if name not in pixel:
             log.warning("Keyword %s does not correspond to an existing DQ mnemonic, so will be ignored", name)
             continue
-        value, standard = int(row["VALUE"]), int(pixel[name])
+        value, standard = int(row[columns["VALUE"]]), int(pixel[name])
         if value == standard:
             kept |= value
         else:

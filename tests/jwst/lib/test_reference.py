@@ -92,7 +92,8 @@ def test_stripes_are_not_built():
         mask.dq()
 
 
-def test_flag_table_of_a_file_is_applied(tmp_path):
+@pytest.mark.parametrize("case", [str.upper, str.title], ids=["upper case", "mixed case"])
+def test_flag_table_of_a_file_is_applied(tmp_path, case):
     reference = make_mask(np.array([[1, 2], [4, 15]], np.uint32))
     names = [(0, 1, "DO_NOT_USE", ""), (1, 2, "HOT", ""), (2, 4, "REFERENCE_PIXEL", "")]
     path = tmp_path / "mask.fits"
@@ -101,9 +102,9 @@ def test_flag_table_of_a_file_is_applied(tmp_path):
 
     columns = fits.FITS_rec.from_columns(
         [
-            fits.Column("BIT", "J", array=[row[0] for row in names]),
-            fits.Column("VALUE", "J", bzero=2**31, array=np.array([row[1] for row in names], np.uint32)),
-            fits.Column("NAME", "40A", array=[row[2] for row in names]),
+            fits.Column(case("BIT"), "J", array=[row[0] for row in names]),
+            fits.Column(case("VALUE"), "J", bzero=2**31, array=np.array([row[1] for row in names], np.uint32)),
+            fits.Column(case("NAME"), "40A", array=[row[2] for row in names]),
             fits.Column("DESCRIPTION", "80A", array=[row[3] for row in names]),
         ]
     )

@@ -1,0 +1,50 @@
+"""Sigma-clipped means of many sets of reference values at once. Source: spec refpix.md, "Clipped mean"."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["clipped_means"]
+
+
+def clipped_means(values: np.ndarray, good: np.ndarray, limit: float) -> np.ndarray:
+    """Take the mean of each set after repeated clipping.
+
+    A value is kept while it lies within `limit` population standard deviations of the mean of the kept values; clipping
+    is repeated until nothing more is removed.
+
+    Parameters
+    ----------
+    values : (nsets, nvalues) ndarray of float32, DN
+    good : (nsets, nvalues) ndarray of bool
+        Values to use. At least one in each set.
+    limit : float
+        Clipping limit in standard deviations.
+
+    Returns
+    -------
+    (nsets,) ndarray of float64, DN
+        NaN where a good value is NaN.
+    """
+    kept = np.broadcast_to(good, values.shape).copy()
+    values = np.where(kept, values, 0).astype(np.float64)
+    means = np.full(len(values), np.nan)
+    number = np.count_nonzero(kept, axis=1)
+    active = np.arange(len(values))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        while active.size:
+            mean = np.einsum("ij,ij->i", values, kept) / number
+            means[active] = mean
+            distance = np.abs(values - mean[:, None])
+            clipped = distance <= limit * _deviation(distance, kept, number)[:, None]
+            clipped &= kept
+            left = np.count_nonzero(clipped, axis=1)
+            more = (left < number) & np.isfinite(mean)
+            values, kept, number, active = values[more], clipped[more], left[more], active[more]
+    return means
+
+
+def _deviation(distance: np.ndarray, kept: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Population standard deviation of the kept values, from their distances to the mean."""
+    inside = distance * kept
+    return np.sqrt(np.einsum("ij,ij->i", inside, inside) / number)
