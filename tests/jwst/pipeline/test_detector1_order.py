@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 from stdatamodels.jwst import datamodels
@@ -227,10 +229,32 @@ def test_products_of_steps(calls, here):
 
 def test_references_wanted(calls):
     pipe = Detector1Pipeline()
-    assert {"superbias", "rscd"} <= set(pipe.reference_file_types)
+    assert {"superbias", "rscd", "sirskernel"} <= set(pipe.reference_file_types)
     pipe._instrument = "NIRCAM"
     wanted = set(pipe.reference_file_types)
-    assert not {"rscd", "reset", "emicorr", "flat", "pictureframe", "trappars"} & wanted
+    assert not {"rscd", "reset", "emicorr", "flat", "pictureframe", "trappars", "refpix", "sirskernel"} & wanted
     assert {"mask", "superbias", "dark", "gain", "readnoise"} <= wanted
+    pipe._instrument = "NIRSPEC"
+    pipe.refpix.refpix_algorithm = "sirs"
+    assert {"refpix", "sirskernel"} <= set(pipe.reference_file_types)
     pipe.run(make_ramp())
     assert pipe._instrument is None
+
+
+def test_the_ramp_is_freed_before_the_rates_are_saved(calls, here, monkeypatch):
+    make_ramp().save("a_uncal.fits")
+    alive = []
+    fit = Detector1Pipeline.step_defs["ramp_fit"].process
+    seen = []
+
+    def noting(step, ramp):
+        seen.append(weakref.ref(ramp))
+        return fit(step, ramp)
+
+    monkeypatch.setattr(Detector1Pipeline.step_defs["ramp_fit"], "process", noting)
+    save = Detector1Pipeline._save
+    monkeypatch.setattr(
+        Detector1Pipeline, "_save", lambda step, *args: alive.append(seen[0]() is not None) or save(step, *args)
+    )
+    Detector1Pipeline(save_results=True).run("a_uncal.fits")
+    assert alive == [False, False]

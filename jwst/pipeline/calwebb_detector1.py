@@ -1,0 +1,243 @@
+"""calwebb_detector1: raw ramps to count rates (spec pipeline_detector1.md)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from jwst.charge_migration.charge_migration_step import ChargeMigrationStep
+from jwst.clean_flicker_noise.clean_flicker_noise_step import CleanFlickerNoiseStep
+from jwst.dark_current.dark_current_step import DarkCurrentStep
+from jwst.dq_init.dq_init_step import DQInitStep
+from jwst.emicorr.emicorr_step import EmiCorrStep
+from jwst.firstframe.firstframe_step import FirstFrameStep
+from jwst.gain_scale.gain_scale_step import GainScaleStep
+from jwst.group_scale.group_scale_step import GroupScaleStep
+from jwst.ipc.ipc_step import IPCStep
+from jwst.jump.jump_step import JumpStep
+from jwst.lastframe.lastframe_step import LastFrameStep
+from jwst.linearity.linearity_step import LinearityStep
+from jwst.persistence.persistence_step import PersistenceStep
+from jwst.picture_frame.picture_frame_step import PictureFrameStep
+from jwst.ramp_fitting.ramp_fit_step import RampFitStep
+from jwst.refpix.refpix_step import RefPixStep
+from jwst.reset.reset_step import ResetStep
+from jwst.rscd.rscd_step import RscdStep
+from jwst.saturation.saturation_step import SaturationStep
+from jwst.stpipe import Pipeline, query_step_status
+from jwst.stpipe.not_built import NotBuiltStep
+from jwst.superbias.superbias_step import SuperBiasStep
+from stpipe import Param
+from stpipe.exceptions import NotBuiltError
+
+__all__ = ["Detector1Pipeline", "step_order"]
+
+log = logging.getLogger(__name__)
+
+_MIRI = (
+    "group_scale",
+    "dq_init",
+    "emicorr",
+    "saturation",
+    "ipc",
+    "firstframe",
+    "lastframe",
+    "reset",
+    "linearity",
+    "rscd",
+    "dark_current",
+    "refpix",
+)
+_NEAR_INFRARED = ("group_scale", "dq_init", "saturation", "ipc", "superbias", "refpix", "linearity", "dark_current")
+_COMMON = ("charge_migration", "jump", "picture_frame", "clean_flicker_noise", "persistence")
+_AFTER_RAMPS = ("ramp_fit", "gain_scale")
+_WITHOUT_TRAPS = ("MIRI", "NIRSPEC")
+
+
+def step_order(instrument: str | None, *, traps: bool = False) -> tuple[str, ...]:
+    """Keys of the steps on ramps in the order in which they run.
+
+    Parameters
+    ----------
+    instrument : str or None
+        ``meta.instrument.name``; anything but MIRI means near infrared.
+    traps : bool, optional
+        The trap model of persistence is wanted: it comes before the dark is subtracted, and only for NIRCam, NIRISS and
+        FGS (spec persistence_traps.md §2 and §4).
+
+    Returns
+    -------
+    tuple of str
+        Without ramp_fit and gain_scale, which follow.
+    """
+    order = (*(_MIRI if instrument == "MIRI" else _NEAR_INFRARED), *_COMMON)
+    if not traps:
+        return order
+    others = tuple(key for key in order if key != "persistence")
+    if instrument in _WITHOUT_TRAPS:
+        return others
+    place = others.index("dark_current")
+    return (*others[:place], "persistence", *others[place:])
+
+
+class Detector1Pipeline(Pipeline):
+    """Turn raw ramps of any instrument into count rates.
+
+    The result is the rate of the exposure; the rates of its integrations are saved as ``_rateints`` when the result is
+    saved.
+    """
+
+    class_alias = "calwebb_detector1"
+
+    save_calibrated_ramp = Param(False, "save the corrected and flagged ramps when the results are saved")
+
+    step_defs = {
+        "group_scale": GroupScaleStep,
+        "dq_init": DQInitStep,
+        "emicorr": EmiCorrStep,
+        "saturation": SaturationStep,
+        "ipc": IPCStep,
+        "superbias": SuperBiasStep,
+        "refpix": RefPixStep,
+        "rscd": RscdStep,
+        "firstframe": FirstFrameStep,
+        "lastframe": LastFrameStep,
+        "linearity": LinearityStep,
+        "dark_current": DarkCurrentStep,
+        "reset": ResetStep,
+        "persistence": PersistenceStep,
+        "charge_migration": ChargeMigrationStep,
+        "jump": JumpStep,
+        "picture_frame": PictureFrameStep,
+        "clean_flicker_noise": CleanFlickerNoiseStep,
+        "ramp_fit": RampFitStep,
+        "gain_scale": GainScaleStep,
+    }
+
+    refpix: RefPixStep
+    persistence: PersistenceStep
+    firstframe: FirstFrameStep
+    ramp_fit: RampFitStep
+    gain_scale: GainScaleStep
+
+    _instrument: str | None = None
+
+    def run(self, *args: Any) -> Any:
+        """Run this instance as it is on one exposure, and return the result of `process`."""
+        try:
+            return super().run(*args)
+        finally:
+            self._instrument = None
+
+    def prefetch(self, *args: Any) -> None:
+        """Look up the references of the steps that will run for this exposure, in one go.
+
+        Raises
+        ------
+        NotBuiltError
+            One of these steps is not part of this release.
+        """
+        self._instrument = self._instrument_of(args[0]) if args else None
+        if self._instrument is not None:
+            self._refuse_missing_steps(self._instrument)
+        super().prefetch(*args)
+
+    def _instrument_of(self, dataset: Any) -> str | None:
+        """Instrument of an input from its metadata alone; None if they cannot be read, which `process` will explain."""
+        try:
+            return self._get_crds_parameters(self.make_input_path(dataset))[0].get("meta.instrument.name")
+        except (OSError, TypeError, ValueError, KeyError):
+            return None
+
+    def _active_steps(self) -> Iterator[Any]:
+        """Yield the sub-steps that run for the instrument of this run; all before one is known."""
+        if self._instrument is None:
+            return super()._active_steps()
+        keys = {*self._order(self._instrument), *_AFTER_RAMPS}
+        return (step for step in super()._active_steps() if step.name in keys)
+
+    @property
+    def reference_file_types(self) -> list[str]:  # type: ignore[override]
+        """Reference types of the steps that run, without those that refpix uses for other readouts only."""
+        unused = set()
+        if self._instrument is not None:
+            unused = {"refpix"} if self._instrument != "NIRSPEC" else set()
+            if self.refpix.refpix_algorithm != "sirs":
+                unused.add("sirskernel")
+        return [kind for kind in super().reference_file_types if kind not in unused]
+
+    def _order(self, instrument: str | None) -> tuple[str, ...]:
+        return step_order(instrument, traps=not self.persistence.skip and self.persistence.algorithm == "traps")
+
+    def _refuse_missing_steps(self, instrument: str | None) -> None:
+        """Raise NotBuiltError naming every step that would run and is not part of this release."""
+        steps = [getattr(self, key) for key in self._order(instrument)]
+        missing = [step.name for step in steps if isinstance(step, NotBuiltStep) and not step.skip]
+        if missing:
+            switches = ", ".join(f"'{name}': {{'skip': True}}" for name in missing)
+            options = " ".join(f"--steps.{name}.skip=true" for name in missing)
+            raise NotBuiltError(
+                f"This release does not have the steps that {self.class_alias} would run on this exposure: "
+                f"{', '.join(missing)}. Switch them off with steps={{{switches}}} or {options}"
+            )
+
+    def process(self, input: Any) -> Any:
+        """Process one exposure.
+
+        Parameters
+        ----------
+        input : str, Path or data model
+            Raw or partly processed ramps. A model is copied if the pipeline runs alone.
+
+        Returns
+        -------
+        ImageModel, IFUImageModel, RampModel or None
+            The rate; the ramps if ramp_fit is skipped; None if no rate can be fitted.
+
+        Raises
+        ------
+        NotBuiltError
+            A step that would run is not part of this release.
+        """
+        log.info("Starting %s", self.class_alias)
+        ramp = self.prepare_output(input, open_as_ramp=True)
+        del input
+        self._instrument = ramp.meta.instrument.name
+        self._refuse_missing_steps(self._instrument)
+        ramp = self._correct(ramp)
+        if self.save_calibrated_ramp:
+            self.save_model(ramp, suffix="ramp")
+        fitted = self.ramp_fit.run(ramp)
+        del ramp
+        result = self._rates(*fitted) if isinstance(fitted, tuple) else self._scaled(fitted, "gain_scale")
+        if result is not None:
+            self.suffix = "rate" if query_step_status(result, "ramp_fit") == "COMPLETE" else "ramp"
+        log.info("Ending %s", self.class_alias)
+        return result
+
+    def _correct(self, ramp: Any) -> Any:
+        """Run all steps on ramps; each works in place on what the one before it returned."""
+        order = self._order(self._instrument)
+        if "firstframe" in order and not self.firstframe.skip:
+            log.info("The firstframe step is deprecated: rscd flags the first groups")
+        for key in order:
+            ramp = getattr(self, key).run(ramp)
+        return ramp
+
+    def _rates(self, rate: Any, rateints: Any) -> Any:
+        """Rescale the rates, save those of the integrations, and return that of the exposure."""
+        if rate is None:
+            log.info("No rate can be fitted for this exposure: there are no products")
+            return None
+        rate = self._scaled(rate, "gain_scale")
+        if rateints is not None:
+            rateints = self._scaled(rateints, "gain_scaleints")
+            if query_step_status(rateints, "ramp_fit") == "COMPLETE":
+                self.save_model(rateints, suffix="rateints")
+        return rate
+
+    def _scaled(self, model: Any, suffix: str) -> Any:
+        """Rescale for the gain; ``suffix`` is that of the product of gain_scale itself."""
+        self.gain_scale.suffix = suffix
+        return self.gain_scale.run(model)

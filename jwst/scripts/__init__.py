@@ -1,0 +1,5 @@
+"""Command-line programs."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

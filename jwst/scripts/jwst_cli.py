@@ -1,0 +1,145 @@
+"""The console script ``jwst``: demo, simulated exposures, offline CRDS caches."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+__all__ = ["main"]
+
+EPILOG = "Run 'jwst COMMAND --help' for the options of a command."
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from jwst.simulation.demo import run_demo
+
+    result = run_demo(arguments.output, small=arguments.small)
+    return 0 if result.summary.good else 2
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from jwst.simulation.crds_cache import cache_for
+    from jwst.simulation.exposure import simulate
+    from jwst.simulation.scene import Scene
+    from jwst.simulation.settings import ExposureSettings
+
+    scene = Scene(sky=arguments.sky, stars=arguments.stars, galaxies=arguments.galaxies)
+    settings = ExposureSettings(
+        detector=arguments.detector.upper(),
+        subarray=arguments.subarray.upper(),
+        readpatt=arguments.readpatt.upper(),
+        ngroups=arguments.ngroups,
+        nints=arguments.nints,
+        filter=arguments.filter.upper(),
+        seed=arguments.seed,
+        scene=scene,
+        root=arguments.root,
+    )
+    exposure = simulate(settings, arguments.output)
+    print(exposure.path)
+    print(exposure.truth_path)
+    if arguments.cache:
+        print(f"CRDS_PATH={cache_for(arguments.cache, [settings], traps=not arguments.no_traps)}")
+    return 0
+
+
+def _crds_cache(arguments: argparse.Namespace) -> int:
+    from jwst.simulation.crds_cache import make_crds_cache
+
+    root = make_crds_cache(
+        arguments.root,
+        detectors=[name.upper() for name in arguments.detector or ["NRCA1"]],
+        traps=not arguments.no_traps,
+        readpatts=[name.upper() for name in arguments.readpatt or ["SHALLOW4"]],
+        ngroups=arguments.ngroups,
+        guiders=[name.upper() for name in arguments.guider or []],
+    )
+    print(f"CRDS_PATH={root}")
+    return 0
+
+
+def _add_demo(commands: argparse._SubParsersAction) -> None:
+    text = "Simulate an exposure, calibrate it with Detector1Pipeline and compare the rates with the truth."
+    parser = commands.add_parser("demo", help="simulate, calibrate, compare with the truth", description=text)
+    parser.add_argument("-o", "--output", default="jwst_demo", help="folder for everything (default: %(default)s)")
+    parser.add_argument("--small", action="store_true", help="a subarray of 320 x 320 pixels instead of a full frame")
+    parser.set_defaults(run=_demo)
+
+
+def _add_simulate(commands: argparse._SubParsersAction) -> None:
+    text = "Write a NIRCam level-1b exposure (_uncal.fits) and what it really contains (_truth.npz)."
+    parser = commands.add_parser("simulate", help="write a simulated exposure", description=text)
+    parser.add_argument("-o", "--output", default=".", help="folder (default: the current one)")
+    parser.add_argument("--detector", default="NRCA1", help="NRCA1 ... NRCBLONG (default: %(default)s)")
+    parser.add_argument("--subarray", default="FULL", help="FULL, SUB160, SUB320, ... (default: %(default)s)")
+    parser.add_argument("--readpatt", default="SHALLOW4", help="RAPID, BRIGHT1, ... DEEP8 (default: %(default)s)")
+    parser.add_argument("--ngroups", type=int, default=10, help="groups per integration (default: %(default)s)")
+    parser.add_argument("--nints", type=int, default=1, help="integrations (default: %(default)s)")
+    parser.add_argument("--filter", default="F200W", help="filter in the keywords (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=17, help="seed of all noise (default: %(default)s)")
+    parser.add_argument("--sky", type=float, default=0.35, help="background, electrons/s/pixel (default: %(default)s)")
+    parser.add_argument("--stars", type=int, default=900, help="stars on a full detector (default: %(default)s)")
+    parser.add_argument("--galaxies", type=int, default=250, help="galaxies on a full detector (default: %(default)s)")
+    parser.add_argument("--root", default="jw00017001001_01101_00001", help="file name up to the detector")
+    parser.add_argument("--cache", metavar="DIR", help="also write an offline CRDS cache for this exposure")
+    parser.add_argument("--no-traps", action="store_true", help="cache without the trap model of persistence")
+    parser.set_defaults(run=_simulate)
+
+
+def _add_crds_cache(commands: argparse._SubParsersAction) -> None:
+    text = (
+        "Write an offline CRDS cache with full-frame references made from the same truth as simulated exposures. "
+        "For subarrays use 'jwst simulate --cache DIR'. Set CRDS_PATH to the folder to use it."
+    )
+    parser = commands.add_parser("crds-cache", help="write an offline CRDS cache", description=text)
+    parser.add_argument("root", help="folder of the cache")
+    parser.add_argument("--detector", action="append", help="NIRCam detector; may be repeated (default: NRCA1)")
+    parser.add_argument("--readpatt", action="append", help="pattern with a dark of its own (default: SHALLOW4)")
+    parser.add_argument("--ngroups", type=int, default=10, help="groups of these darks (default: %(default)s)")
+    parser.add_argument("--guider", action="append", help="FGS guider, GUIDER1 or GUIDER2; may be repeated")
+    parser.add_argument("--no-traps", action="store_true", help="without the trap model of persistence")
+    parser.set_defaults(run=_crds_cache)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="jwst", description="Tools around the JWST pipeline.", epilog=EPILOG)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for add in (_add_demo, _add_simulate, _add_crds_cache):
+        add(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        0 if all went well, 1 (or the exit status of the error) for an error, 2 if the demo missed its limits or the
+        arguments make no sense.
+    """
+    from stpipe.exceptions import StpipeException
+
+    arguments = _parser().parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    try:
+        return run(arguments)
+    except StpipeException as error:
+        print(f"jwst {arguments.command}: error: {error}", file=sys.stderr)
+        return error.exit_status or 1
+    except (OSError, ValueError, MemoryError) as error:
+        print(f"jwst {arguments.command}: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"jwst {arguments.command}: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""Sky, stars and galaxies, as electrons per second and pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jwst.simulation.subarrays import DETECTOR_SIZE, Subarray
+from stpipe.exceptions import InputError
+
+__all__ = ["Scene", "render_scene"]
+
+CORE_SIGMA = 0.95
+WING_RADIUS = 2.6
+WING_POWER = 2.6
+CORE_FRACTION = 0.72
+SMALL_STAMP = 12
+LARGE_STAMP = 96
+BRIGHT_STAR = 3000.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A field of sky, stars and galaxies.
+
+    Parameters
+    ----------
+    sky : float
+        Flat background, electrons per second and pixel.
+    stars, galaxies : int
+        Number on a full detector; a subarray sees those inside.
+    star_flux : tuple of float
+        Faintest and brightest star, electrons per second. Fluxes follow a power law between them.
+    slope : float
+        Number of stars goes as flux to the power -slope.
+    galaxy_flux : tuple of float
+        Faintest and brightest galaxy, electrons per second.
+    seed : int
+        Seed of positions and fluxes, apart from the seed of the noise.
+
+    Raises
+    ------
+    InputError
+        A rate is negative or a range is upside down.
+    """
+
+    sky: float = 0.35
+    stars: int = 900
+    galaxies: int = 250
+    star_flux: tuple[float, float] = (30.0, 1.5e5)
+    slope: float = 0.7
+    galaxy_flux: tuple[float, float] = (20.0, 3000.0)
+    seed: int = 5
+
+    def __post_init__(self) -> None:
+        ranges = (self.star_flux, self.galaxy_flux)
+        if self.sky < 0 or self.stars < 0 or self.galaxies < 0 or any(not 0 < low < high for low, high in ranges):
+            raise InputError(f"A scene has rates and numbers of at least zero, and ranges (faint, bright): {self}")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a source is on the detector and what it looks like (0-based pixel coordinates)."""
+
+    x: float
+    y: float
+    flux: float
+    radius: float = 0.0
+    ratio: float = 1.0
+    angle: float = 0.0
+
+
+def _power_law(rng: np.random.Generator, limits: tuple[float, float], slope: float, number: int) -> np.ndarray:
+    low, high = (limit ** (-slope) for limit in limits)
+    return (low + (high - low) * rng.random(number)) ** (-1 / slope)
+
+
+def _sources(scene: Scene) -> list[_Source]:
+    rng = np.random.default_rng((scene.seed, 1))
+    stars = rng.random((scene.stars, 2)) * DETECTOR_SIZE
+    fluxes = _power_law(rng, scene.star_flux, scene.slope, scene.stars)
+    found = [_Source(x, y, flux) for (x, y), flux in zip(stars, fluxes)]
+    places = rng.random((scene.galaxies, 2)) * DETECTOR_SIZE
+    fluxes = _power_law(rng, scene.galaxy_flux, 1.0, scene.galaxies)
+    shapes = np.stack([2 + 6 * rng.random(scene.galaxies) ** 2, 0.3 + 0.7 * rng.random(scene.galaxies)], axis=1)
+    angles = np.pi * rng.random(scene.galaxies)
+    columns = (*places.T, fluxes, *shapes.T, angles)
+    return found + [_Source(*values) for values in zip(*columns)]
+
+
+def _stamp_size(source: _Source) -> int:
+    if source.radius:
+        return int(8 * source.radius) + 8
+    return LARGE_STAMP if source.flux > BRIGHT_STAR else SMALL_STAMP
+
+
+def _profile(source: _Source, dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    """Surface brightness of a source, normalised over the plane."""
+    if source.radius:
+        cos, sin = np.cos(source.angle), np.sin(source.angle)
+        along, across = dx * cos + dy * sin, (dy * cos - dx * sin) / source.ratio
+        return np.exp(-np.hypot(along, across) / source.radius) / (2 * np.pi * source.radius**2 * source.ratio)
+    squared = dx**2 + dy**2
+    core = np.exp(-squared / (2 * CORE_SIGMA**2)) / (2 * np.pi * CORE_SIGMA**2)
+    wings = (WING_POWER - 1) / (np.pi * WING_RADIUS**2) * (1 + squared / WING_RADIUS**2) ** (-WING_POWER)
+    return CORE_FRACTION * core + (1 - CORE_FRACTION) * wings
+
+
+def render_scene(scene: Scene, region: Subarray) -> np.ndarray:
+    """Return the light of a scene on a rectangle of a detector.
+
+    Parameters
+    ----------
+    scene : Scene
+        What is there; positions belong to the full detector.
+    region : Subarray
+        The rectangle that sees it.
+
+    Returns
+    -------
+    (ny, nx) ndarray of float32, electrons per second
+        Before the flat field.
+    """
+    rate = np.full((region.ysize, region.xsize), scene.sky, np.float32)
+    for source in _sources(scene):
+        size = _stamp_size(source)
+        x, y = source.x - (region.xstart - 1), source.y - (region.ystart - 1)
+        x0, x1 = max(int(x) - size, 0), min(int(x) + size + 1, region.xsize)
+        y0, y1 = max(int(y) - size, 0), min(int(y) + size + 1, region.ysize)
+        if x0 < x1 and y0 < y1:
+            dx, dy = np.arange(x0, x1) - x, (np.arange(y0, y1) - y)[:, None]
+            rate[y0:y1, x0:x1] += source.flux * _profile(source, dx, dy)
+    return rate

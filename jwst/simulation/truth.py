@@ -1,0 +1,89 @@
+"""The truth that is saved beside a simulated exposure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stpipe.exceptions import InputError
+
+__all__ = ["Truth", "truth_path"]
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What a simulated exposure really contains.
+
+    Parameters
+    ----------
+    rate : (ny, nx) ndarray of float32, DN per second
+        Light as the pixels see it (flat field applied, no dark current): what the rate product should be.
+    electron_rate : (ny, nx) ndarray of float32, electrons per second
+        The same in electrons.
+    dark : (ny, nx) ndarray of float32, electrons per second
+        Dark current.
+    gain : (ny, nx) ndarray of float32, electrons per DN
+        Gain.
+    flat : (ny, nx) ndarray of float32
+        Flat field.
+    usable : (ny, nx) ndarray of bool
+        Neither reference, dead nor very hot pixel.
+    hits : (n,) structured ndarray
+        Cosmic rays, see `jwst.simulation.cosmic_rays.HITS`.
+    nframes, groupgap : int
+        Readout pattern.
+    group_time : float
+        Seconds from group to group.
+    """
+
+    rate: np.ndarray
+    electron_rate: np.ndarray
+    dark: np.ndarray
+    gain: np.ndarray
+    flat: np.ndarray
+    usable: np.ndarray
+    hits: np.ndarray
+    nframes: int
+    groupgap: int
+    group_time: float
+
+    def save(self, path: str | Path) -> None:
+        """Write a numpy archive."""
+        with open(path, "wb") as file:
+            np.savez(file, **vars(self))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Truth:
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            The archive, or the exposure beside which it lies.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such file.
+        InputError
+            The file holds something else.
+        """
+        path = Path(path)
+        if path.suffix != ".npz":
+            path = truth_path(path)
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                values = {name: archive[name] for name in archive.files}
+            scalars = {"nframes": int, "groupgap": int, "group_time": float}
+            values.update({name: kind(values[name]) for name, kind in scalars.items()})
+            return cls(**values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path} is not the truth of a simulated exposure: {error}") from error
+
+
+def truth_path(exposure: str | Path) -> Path:
+    """Return where the truth of an exposure, or of a product of it, lies: ``<root>_truth.npz``."""
+    exposure = Path(exposure)
+    return exposure.with_name(exposure.stem.rpartition("_")[0] + "_truth.npz")

@@ -1,0 +1,120 @@
+"""Help texts of ``strun``."""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from stpipe.cli.arguments import BUILT_IN, OptionKind
+
+if TYPE_CHECKING:
+    from stpipe.parameters import Param
+    from stpipe.step import Step
+
+__all__ = ["GENERAL_HELP", "general_help", "parameter_kinds", "step_help"]
+
+_INDENT = " " * 28
+_SHORT = {"help": "-h, ", "verbose": "-v, "}
+
+GENERAL_HELP = """\
+usage: strun [options] STEP [input ...]
+
+Run a calibration step or pipeline on one or more inputs.
+
+STEP is an alias (jump), a Step class (jwst.jump.JumpStep) or a parameter file (my_jump.asdf).
+'stpipe list' shows the steps there are; 'strun STEP --help' shows the parameters of a step.
+Parameters are given as --name=value, those of a step in a pipeline as --steps.STEP.name=value.
+
+examples:
+  strun calwebb_detector1 jw01_uncal.fits --output_dir=out
+  strun calwebb_detector1 jw01_uncal.fits --steps.jump.rejection_threshold=5 --steps.dark_current.skip
+  strun jump jw01_ramp.fits --save-parameters my_jump.asdf
+
+options:
+"""
+
+
+def general_help() -> str:
+    """Help without a step: usage, how to list steps, examples, options."""
+    return GENERAL_HELP + "".join(_built_in_options())
+
+
+def step_help(name: str, cls: type[Step]) -> str:
+    """Help of one step: what it does and every parameter, with those of sub-steps.
+
+    Parameters
+    ----------
+    name : str
+        The step as the user named it.
+    cls : type
+        Its class.
+    """
+    parts = [f"usage: strun [options] {name} [input ...]\n\n{inspect.getdoc(cls) or cls.__name__}\n\noptions:\n"]
+    parts += _built_in_options()
+    parts.append(f"\nparameters of {cls.__name__}:\n")
+    parts += _parameter_lines("", cls.declared_parameters())
+    for key, sub_class in getattr(cls, "step_defs", {}).items():
+        parts.append(f"\nparameters of step {key} ({sub_class.__name__}):\n")
+        parts += _parameter_lines(f"steps.{key}.", sub_class.declared_parameters())
+    return "".join(parts)
+
+
+def parameter_kinds(cls: type[Step], prefix: str = "") -> dict[str, OptionKind]:
+    """Options that a step offers, by dotted name; sub-steps take ``config_file`` too."""
+    kinds = {prefix + name: _kind(param) for name, param in cls.declared_parameters().items()}
+    for key, sub_class in getattr(cls, "step_defs", {}).items():
+        inner = f"{prefix}steps.{key}."
+        kinds.update(parameter_kinds(sub_class, inner))
+        kinds[f"{inner}config_file"] = OptionKind("FILE", "Parameter file of this step")
+    return kinds
+
+
+def _kind(param: Param) -> OptionKind:
+    boolean = param.type is bool
+    return OptionKind("" if boolean else _metavar(param), param.doc, boolean=boolean)
+
+
+def _metavar(param: Param) -> str:
+    if param.choices:
+        return "{" + ",".join(str(choice) for choice in param.choices) + "}"
+    if param.kind:
+        return {"input_file": "FILE", "output_file": "FILE"}.get(param.kind, "FILE")
+    return getattr(param.type, "__name__", "value").upper()
+
+
+def _built_in_options() -> Iterator[str]:
+    for name, kind in BUILT_IN.items():
+        value = f"={kind.metavar}" if kind.metavar else ""
+        text = kind.help.replace(f" ({_SHORT[name].rstrip(', ')})", "") if name in _SHORT else kind.help
+        yield _option(f"{_SHORT.get(name, '')}--{name}{value}", text)
+
+
+def _parameter_lines(prefix: str, params: Mapping[str, Param]) -> Iterator[str]:
+    for name, param in params.items():
+        kind = _kind(param)
+        value = "[=BOOL]" if kind.boolean else f"={kind.metavar}"
+        yield _option(f"--{prefix}{name}{value}", f"{param.doc}{_remark(param)}")
+
+
+def _remark(param: Param) -> str:
+    """Unit, limits and default of a parameter, in brackets."""
+    limits: list[tuple[str, Any]] = [(">=", param.ge), (">", param.gt), ("<=", param.le), ("<", param.lt)]
+    remarks = [f"{sign} {limit}" for sign, limit in limits if limit is not None]
+    remarks += [f"unit: {param.unit}"] if param.unit else []
+    remarks.append(f"default: {param.default!r}" if isinstance(param.default, str) else f"default: {param.default}")
+    return f" [{'; '.join(remarks)}]"
+
+
+def _option(option: str, text: str) -> str:
+    width = max(shutil.get_terminal_size().columns, 60)
+    wrapped = textwrap.wrap(text, width - len(_INDENT)) or [""]
+    head = f"  {option}"
+    lines = [_INDENT + line for line in wrapped]
+    if len(head) <= len(_INDENT) - 2:
+        lines[0] = head.ljust(len(_INDENT)) + wrapped[0]
+    else:
+        lines.insert(0, head)
+    return "\n".join(line.rstrip() for line in lines) + "\n"

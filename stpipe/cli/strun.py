@@ -1,0 +1,383 @@
+"""``strun``: run a step or pipeline from the command line (spec framework.md §14)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stpipe.cli.arguments import BUILT_IN, Arguments, UsageError, find_step, parse_arguments
+from stpipe.cli.messages import box, hint, say_usage_error
+
+if TYPE_CHECKING:
+    from stpipe.resolve import Resolved
+    from stpipe.step import Step
+
+__all__ = ["Request", "build_request", "find_class", "main", "step_from_cmdline", "versions"]
+
+_DATA_EXTENSIONS = (".fits", ".fits.gz", ".asdf", ".json", ".ecsv")
+
+
+@dataclass
+class Request:
+    """A command line that has been understood.
+
+    Attributes
+    ----------
+    text : str
+        The step as the user named it.
+    cls : type
+        Class of the step.
+    config_file : str or None
+        Parameter file, where the step is one.
+    arguments : Arguments
+        Options, parameters and inputs as texts.
+    """
+
+    text: str
+    cls: type[Step]
+    config_file: str | None
+    arguments: Arguments
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``strun``.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit code: 0 done, 1 error, 2 wrong usage, 130 interrupted, or what a `StpipeExitException` says.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(argv)
+    except KeyboardInterrupt:
+        hint("\nInterrupted.")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _main(argv: list[str]) -> int:
+    text, rest = find_step(argv)
+    if "--version" in argv:
+        print(versions())
+        return 0
+    if text is None:
+        return _without_step(rest)
+    verbose = any(option in argv for option in ("-v", "--verbose", "--debug"))
+    try:
+        request = build_request(text, rest)
+        if "help" in request.arguments.built_in:
+            from stpipe.cli.help import step_help
+
+            print(step_help(text, request.cls), end="")
+            return 0
+        if "version" in request.arguments.built_in:
+            print(versions())
+            return 0
+    except UsageError as error:
+        say_usage_error(f"strun {text}", str(error))
+        return 2
+    except Exception as error:
+        return _configuration_failed(text, error, "--debug" in argv, verbose)
+    return _run_reported(request)
+
+
+def _without_step(rest: list[str]) -> int:
+    """Answer a command line that names no step."""
+    from stpipe.cli.help import general_help
+
+    try:
+        built_in = parse_arguments(rest, {}).built_in
+    except UsageError as error:
+        say_usage_error("strun", str(error))
+        return 2
+    if "help" in built_in:
+        print(general_help(), end="")
+        return 0
+    print(general_help(), end="", file=sys.stderr)
+    hint("strun: error: a STEP is required")
+    return 2
+
+
+def versions() -> str:
+    """Lines ``package: version`` for stpipe and every package that offers steps."""
+    from importlib.metadata import entry_points
+
+    from stpipe import __version__
+    from stpipe.entry_points import STEPS_GROUP
+
+    packages = {point.dist.name: point.dist.version for point in entry_points(group=STEPS_GROUP) if point.dist}
+    return "\n".join([f"stpipe: {__version__}", *(f"{name}: {version}" for name, version in sorted(packages.items()))])
+
+
+def build_request(text: str, rest: Sequence[str]) -> Request:
+    """Find the class of the step and understand the arguments.
+
+    Parameters
+    ----------
+    text : str
+        Parameter file, alias or class path.
+    rest : sequence of str
+        The other arguments.
+
+    Raises
+    ------
+    StepNotFoundError
+        No such step.
+    UsageError
+        The arguments cannot be understood.
+    ValueError
+        The step has a parameter called like an option of ``strun``.
+    """
+    from stpipe.cli.help import parameter_kinds
+
+    cls, config_file = find_class(text)
+    kinds = parameter_kinds(cls)
+    clashes = sorted(set(kinds) & set(BUILT_IN))
+    if clashes:
+        raise ValueError(f"The step {text} has a parameter called like an option of strun: {', '.join(clashes)}")
+    return Request(text, cls, config_file, parse_arguments(rest, kinds))
+
+
+def find_class(text: str) -> tuple[type[Step], str | None]:
+    """Class of a step, and the parameter file if the step was named by one.
+
+    Raises
+    ------
+    StepNotFoundError
+        Neither a file nor a known step; near names are in the text.
+    """
+    from stpipe.exceptions import StepNotFoundError
+    from stpipe.step import Step
+    from stpipe.utilities import import_class, near_step_names, resolve_step_class_alias
+
+    if os.path.isfile(text):
+        return _class_of_file(text), os.path.abspath(text)
+    path = resolve_step_class_alias(text)
+    try:
+        return import_class(path, Step), None
+    except Exception as error:
+        if path != text or not _is_missing(error, text):
+            raise StepNotFoundError(f"The step {text!r} cannot be loaded: {type(error).__name__}: {error}") from error
+        near = near_step_names(text)
+        suggestion = f" (did you mean {' or '.join(near)}?)" if near else ""
+        message = f"{text!r} is not a path to a config file or a Python Step class{suggestion}"
+        raise StepNotFoundError(message) from error
+
+
+def _is_missing(error: Exception, text: str) -> bool:
+    """Whether an import failed because there is no such thing, not because of an error inside it."""
+    module, _, name = text.rpartition(".")
+    if isinstance(error, ModuleNotFoundError):
+        return error.name is not None and f"{module}.".startswith(f"{error.name}.")
+    if isinstance(error, AttributeError):
+        return error.name == name and getattr(error.obj, "__name__", None) == module
+    return isinstance(error, TypeError) or not module
+
+
+def _class_of_file(path: str) -> type[Step]:
+    """Class that a parameter file names."""
+    from stpipe.config_file import read_parameter_file
+    from stpipe.exceptions import StepNotFoundError, ValidationError
+    from stpipe.step import Step
+    from stpipe.utilities import import_class, resolve_step_class_alias
+
+    if path.lower().endswith((".fits", ".fits.gz")):
+        raise StepNotFoundError(f"{path!r} is a data file, not a step: the STEP comes before its inputs")
+    name = read_parameter_file(path).class_name
+    if not name:
+        raise ValidationError(f"The parameter file {path!r} does not name the class of its step.")
+    return import_class(resolve_step_class_alias(name), Step, path)
+
+
+def _configuration_failed(text: str, error: Exception, debug: bool, verbose: bool) -> int:
+    from stpipe.exceptions import StepNotFoundError
+
+    box("ERROR PARSING CONFIGURATION:", _message(error))
+    if verbose or debug:
+        _show_traceback(error)
+    if isinstance(error, StepNotFoundError):
+        hint("Try 'stpipe list' for the steps there are.")
+    else:
+        hint(f"Try 'strun {text} --help' for its parameters.")
+    if debug:
+        _post_mortem(error)
+    return 1
+
+
+def _run_reported(request: Request) -> int:
+    """Build and run the step; report an error and give the exit code."""
+    from stpipe.exceptions import StpipeExitException, ValidationError
+
+    built_in = request.arguments.built_in
+    debug, verbose = "debug" in built_in, "verbose" in built_in
+    try:
+        with ExitStack() as stack:
+            _configure_logging(request, stack)
+            _check_inputs(request)
+            try:
+                step = _make_step(request, stack)
+            except (ValidationError, ValueError, TypeError) as error:  # of parameters and parameter files
+                return _configuration_failed(request.text, error, debug, verbose)
+            step.run(*request.arguments.positional)
+    except StpipeExitException as error:
+        box(f"STEP {request.text!r} ENDED EARLY:", _message(error))
+        return error.exit_status
+    except Exception as error:
+        _run_failed(request, error, verbose or debug)
+        if debug:
+            _post_mortem(error)
+        return 1
+    return 0
+
+
+def _configure_logging(request: Request, stack: ExitStack) -> None:
+    from stpipe.logs import load_configuration
+
+    built_in = request.arguments.built_in
+    level = "DEBUG" if "verbose" in built_in else built_in.get("log-level")
+    texts = {name: built_in.get(name) for name in ("logcfg", "log-file", "log-stream")}
+    values = {name: str(value) if value is not None else None for name, value in texts.items()}
+    if values["logcfg"] is not None:
+        hint("--logcfg is deprecated; use --log-level, --log-file and --log-stream.")
+    config = load_configuration(
+        config_file=values["logcfg"],
+        log_level=None if level is None else str(level),
+        log_file=values["log-file"],
+        log_stream=values["log-stream"],
+    )
+    config.recording_formatter = request.cls._log_records_formatter
+    stack.enter_context(config.context(request.cls.get_stpipe_loggers()))
+
+
+def _make_step(request: Request, stack: ExitStack) -> Step:
+    """Step with its parameters from all layers; saves its result unless told not to on the command line."""
+    from stpipe.references import reference_session
+
+    stack.enter_context(reference_session())
+    resolved = _resolve(request)
+    step = request.cls.from_resolved(resolved, config_file=request.config_file)
+    if "save_results" not in request.arguments.parameters:
+        step.save_results = True
+    if "save-parameters" in request.arguments.built_in:
+        path = str(request.arguments.built_in["save-parameters"])
+        step.export_config(path, include_metadata=True)
+    return step
+
+
+def _resolve(request: Request) -> Resolved:
+    from stpipe.resolve import resolve_cmdline
+
+    arguments = request.arguments
+    return resolve_cmdline(
+        request.cls,
+        arguments.parameters,
+        dataset=arguments.positional[0] if arguments.positional else None,
+        config_file=request.config_file,
+        disable_crds="disable-crds-steppars" in arguments.built_in or None,
+    )
+
+
+def _check_inputs(request: Request) -> None:
+    """Raise InputError for an input that looks like a data file and is not there."""
+    from stpipe.exceptions import InputError
+
+    folder = request.arguments.parameters.get("input_dir")
+    for name in request.arguments.positional:
+        path = os.path.expanduser(name)
+        if isinstance(folder, str) and os.path.dirname(path) == "":
+            path = os.path.join(os.path.expanduser(folder), path)
+        if name.lower().endswith(_DATA_EXTENSIONS) and not os.path.exists(path):
+            raise InputError(f"There is no input file {path!r}{_near_files(path)}.")
+
+
+def _near_files(path: str) -> str:
+    import difflib
+
+    try:
+        names = os.listdir(os.path.dirname(path) or ".")
+    except OSError:
+        return f", nor a folder {os.path.dirname(path)!r}"
+    near = difflib.get_close_matches(os.path.basename(path), names, n=3, cutoff=0.7)
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
+
+
+def _run_failed(request: Request, error: Exception, verbose: bool) -> None:
+    """Tell what went wrong; with a traceback where it is wanted or the error is none of the expected ones."""
+    from stpipe.exceptions import StpipeException
+
+    expected = isinstance(error, StpipeException | OSError)
+    if verbose or not expected:
+        _show_traceback(error)
+    box(f"ERROR RUNNING STEP {request.text!r}:", _message(error))
+    if expected and not verbose:
+        hint(f"'strun -v {request.text} …' shows where it happened.")
+
+
+def _message(error: BaseException) -> str:
+    """Text of an error; with the kind of error in front where the text alone may mean little."""
+    from stpipe.exceptions import StpipeException
+
+    text = str(error).strip()
+    if isinstance(error, StpipeException) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _show_traceback(error: BaseException) -> None:
+    import traceback
+
+    traceback.print_exception(error)
+
+
+def _post_mortem(error: BaseException) -> None:
+    import pdb
+
+    pdb.post_mortem(error.__traceback__)
+
+
+def step_from_cmdline(argv: Sequence[str]) -> Step:
+    """Build and run a step as ``strun`` would; errors are raised.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        Arguments of ``strun``.
+
+    Returns
+    -------
+    Step
+        The step after its run.
+
+    Raises
+    ------
+    UsageError
+        The arguments cannot be understood.
+    Exception
+        Whatever the configuration or the run raises.
+    """
+    text, rest = find_step(list(argv))
+    if text is None:
+        raise UsageError("a STEP is required")
+    request = build_request(text, rest)
+    with ExitStack() as stack:
+        _configure_logging(request, stack)
+        _check_inputs(request)
+        step = _make_step(request, stack)
+        step.run(*request.arguments.positional)
+    return step
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,318 @@
+"""The only code that runs a step: the phases of spec framework.md §8, the same for every way in.
+
+`execute` knows a step by protocol only (`Runnable`); it never imports `stpipe.step`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from stpipe import events
+from stpipe.exceptions import Skip
+from stpipe.outputs import check_overwrite_before_run, is_library, save_results, wants_saving
+from stpipe.run_state import RunState, enter_state, parameters_restored
+
+__all__ = ["CancelToken", "Runnable", "cancellable", "checkpoint", "execute", "mark_skipped"]
+
+log = logging.getLogger("stpipe.step")
+
+
+class Runnable(Protocol):
+    """What `execute` needs of a step; `stpipe.step.Step` is the one implementation."""
+
+    name: str
+    parent: Any
+    skip: bool
+    suffix: Any
+    save_results: bool
+    pre_hooks: list
+    post_hooks: list
+    _reference_files_used: list
+    _log_records: list
+
+    def process(self, *args: Any) -> Any:
+        """Do the work."""
+
+    def prefetch(self, *args: Any) -> None:
+        """Look up the references that will be needed."""
+
+    def finalize_result(self, result: Any, reference_files_used: list) -> None:
+        """Write what the run knows into a result."""
+
+    def _skipped_result(self, args: Sequence[Any], reason: str) -> Any:
+        """Give the result of a run that had nothing to do."""
+
+    def _mark_skipped(self, result: Any) -> None:
+        """Record SKIPPED in a result."""
+
+    def _on_run_end(self, result: Any) -> None:
+        """Do what is left when a run has ended well."""
+
+
+class CancelToken:
+    """Asks a run to stop at its next checkpoint.
+
+    Attributes
+    ----------
+    error : BaseException or None
+        What `check` raises; None while the run may go on.
+    """
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+
+    def cancel(self, error: BaseException) -> None:
+        """Have the next `check` raise ``error``; the first call wins."""
+        self.error = self.error or error
+
+    def check(self) -> None:
+        """Raise the error given to `cancel`, if any."""
+        if self.error is not None:
+            raise self.error
+
+
+_TOKEN: ContextVar[CancelToken | None] = ContextVar("stpipe_cancel", default=None)
+
+
+@contextmanager
+def cancellable(token: CancelToken) -> Iterator[CancelToken]:
+    """Let a token govern the runs inside a block."""
+    reset = _TOKEN.set(token)
+    try:
+        yield token
+    finally:
+        _TOKEN.reset(reset)
+
+
+def checkpoint() -> None:
+    """Stop here if the run has been cancelled or is out of time; otherwise do nothing."""
+    token = _TOKEN.get()
+    if token is not None:
+        token.check()
+
+
+def execute(step: Any, args: Sequence[Any]) -> Any:
+    """Run a step on its arguments and return the result.
+
+    Parameters
+    ----------
+    step : Runnable
+        The step. Its parameters are afterwards what they were before.
+    args : sequence
+        Arguments of ``process``.
+
+    Returns
+    -------
+    object
+        What ``process`` returned, after the post-hooks; the first argument where the step was skipped.
+
+    Raises
+    ------
+    Exception
+        Whatever ``process``, a hook or the saving raises, unchanged.
+    """
+    checkpoint()
+    with ExitStack() as stack:
+        state = stack.enter_context(enter_state(step, args))
+        if state.outer is None:
+            _enter_top_level(stack)
+        stack.enter_context(parameters_restored(step))
+        stack.enter_context(_input_kept(step))
+        stack.enter_context(step.running())
+        lines = _start_recording(step, stack)
+        first = len(lines) if step.parent is not None else 0
+        try:
+            result = _reported(step, args, state) if events.active_stream() else _run_phases(step, args, state)
+            step._on_run_end(result)
+            return result
+        finally:
+            step._log_records = lines[first:]
+
+
+@contextmanager
+def _input_kept(step: Any) -> Iterator[None]:
+    """Start without the input of the run before; leave that of this run readable."""
+    for member in (step, *step.ancestors()):
+        if not member.__dict__["_run_depth"]:
+            member.forget_last_input()
+    before = (step._input_filename, step._input_dir)
+    try:
+        yield
+    finally:
+        step.keep_last_input(before)
+
+
+def _enter_top_level(stack: ExitStack) -> None:
+    from stpipe.references import reference_session
+
+    stack.enter_context(reference_session())
+
+
+def _start_recording(step: Any, stack: ExitStack) -> list[str]:
+    """Start keeping log lines where the class wants them; sub-steps see the list of the run around them."""
+    if step._log_records_formatter is None:
+        lines: list[str] = []
+    elif step.parent is not None and step.parent._log_records_formatter is not None:
+        lines = step.parent._log_records
+    else:
+        from stpipe.logs import recording
+
+        lines = stack.enter_context(recording(step.get_stpipe_loggers(), step._log_records_formatter))
+    step._log_records = lines
+    return lines
+
+
+def _run_phases(step: Any, args: Sequence[Any], state: RunState) -> Any:
+    log.info("Step %s running with args %s.", step.name, args)
+    _prepare(step, args)
+    if step.skip and step.parent is not None:
+        return _skip_by_parameter(step, args, state)
+    if step.save_results:
+        check_overwrite_before_run(step)
+    result = _process(step, args, state)
+    _finalize(step, result)
+    if step.save_results:
+        save_results(step, result)
+    log.info("Step %s done", step.name)
+    return result
+
+
+def _prepare(step: Any, args: Sequence[Any]) -> None:
+    """Settle what the run works with: parameters shown, input remembered, saving and suffix decided."""
+    top_level = step.parent is None
+    if top_level and log.isEnabledFor(logging.INFO):
+        from stpipe.parameter_text import parameter_text
+
+        log.info("Step %s parameters are:%s", step.name, parameter_text(step.get_pars()))
+    step._reference_files_used = []
+    if args:
+        step.set_primary_input(args[0])
+    step.save_results = wants_saving(step)
+    if step.suffix is None:
+        step.suffix = step.default_suffix()
+    if top_level and step.skip:
+        log.info("Step run as standalone, so skip set to False")
+        step.skip = False
+
+
+def _skip_by_parameter(step: Any, args: Sequence[Any], state: RunState) -> Any:
+    log.info("Step skipped.")
+    state.skip_reason = "skip=True"
+    result = args[0] if args else None
+    step._mark_skipped(result)
+    _finalize(step, result)
+    return result
+
+
+def _process(step: Any, args: Sequence[Any], state: RunState) -> Any:
+    """Pre-hooks, references, the work, post-hooks; a `Skip` ends it early with the input as the result."""
+    if step.pre_hooks:
+        from stpipe.hooks import run_pre_hooks
+
+        args = run_pre_hooks(step, args)
+    if step.parent is None:
+        step.prefetch(*args)
+    try:
+        result = step.process(*args)
+    except Skip as skip:
+        state.skip_reason = skip.reason
+        log.warning("Step %s skipped: %s", step.name, skip.reason or "nothing to do")
+        result = step._skipped_result(args, skip.reason)
+        step._mark_skipped(result)
+        return result
+    if step.post_hooks:
+        from stpipe.hooks import run_post_hooks
+
+        result = run_post_hooks(step, result)
+    return result
+
+
+def _finalize(step: Any, result: Any) -> None:
+    """Call ``finalize_result`` for the result, for each element of a sequence, or have a library do it per member."""
+    used = step._reference_files_used
+    if is_library(result):
+        result.finalize_result(step, used)
+    elif _is_sequence(result):
+        for element in result:
+            step.finalize_result(element, used)
+    else:
+        step.finalize_result(result, used)
+
+
+def mark_skipped(result: Any, key: str) -> None:
+    """Write ``meta.cal_step.<key> = "SKIPPED"`` into a model, each element of a sequence, or each member of a library.
+
+    A model that cannot take it is named in an INFO line.
+    """
+    if is_library(result):
+        with result:
+            for index in range(len(result)):
+                model = result.borrow(index)
+                _mark_model(model, key)
+                result.shelve(model, index)
+    elif _is_sequence(result):
+        for element in result:
+            _mark_model(element, key)
+    elif hasattr(result, "meta"):
+        _mark_model(result, key)
+
+
+def _mark_model(model: Any, key: str) -> None:
+    try:
+        setattr(model.meta.cal_step, key, "SKIPPED")
+    except (AttributeError, TypeError) as error:
+        log.info("%s cannot record that step %s was skipped: %s", type(model).__name__, key, error)
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def _reported(step: Any, args: Sequence[Any], state: RunState) -> Any:
+    """Run the phases and tell the stream how they start and end."""
+    parent = state.outer.event_uuid if state.outer else None
+    unnamed = step.name == type(step).__name__
+    label = {"step": (step.class_alias if unnamed else None) or step.name, "parent_uuid": parent}
+    start = events.emit("step_target_start", **label)
+    state.event_uuid = start.uuid if start else None
+    fingerprint = _fingerprint(step)
+    try:
+        result = _run_phases(step, args, state)
+    except BaseException as error:
+        data = {**_facts_of(step, state, fingerprint), "exception": events.describe_exception(error)}
+        events.emit("step_target_error", event_data=data, **label)
+        raise
+    else:
+        outcome = "step_target_success" if state.skip_reason is None else "step_target_skip"
+        events.emit(outcome, event_data=_facts_of(step, state, fingerprint), **label)
+        return result
+
+
+def _fingerprint(step: Any) -> str:
+    """Hash of the parameters: equal for equal parameters."""
+    import hashlib
+    import json
+
+    text = json.dumps(events.plain_data(step.get_pars()), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _facts_of(step: Any, state: RunState, fingerprint: str) -> dict[str, Any]:
+    """Details that every ``step_target_*`` event at the end of a run carries."""
+    import resource
+
+    return {
+        "parameters": fingerprint,
+        "duration": time.perf_counter() - state.started,
+        "rss_max": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "references": list(step._reference_files_used),
+        "outputs": list(state.outputs),
+        "retry_count": 0,
+        "max_retries": 0,
+        "skip_reason": state.skip_reason,
+    }

@@ -1,0 +1,421 @@
+"""Logging of runs: what is shown, where, and which lines are kept; bound to the running context (thread, task).
+
+A configuration puts one router on each logger it covers. A router hands a record only to the sinks of the context that
+the record comes from, so two runs in two threads keep their records and levels apart. When the last run is over, every
+handler, level and the capture of warnings are as before.
+
+Records of a thread that knows no run (a worker started by a step) belong to the run that is going on, if there is just
+one and the thread is younger than it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, Token
+from typing import Any, TextIO
+
+__all__ = [
+    "STPIPE_ROOT_LOGGER",
+    "BreakHandler",
+    "LogConfig",
+    "LoggedException",
+    "RecordingHandler",
+    "load_configuration",
+    "recording",
+]
+
+STPIPE_ROOT_LOGGER = "stpipe"
+DEFAULT_FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
+_WARNINGS_LOGGER = "py.warnings"
+_CRDS_LOGGER = "CRDS"
+
+
+class LoggedException(Exception):
+    """Raised by a record at or above the ``break_level``.
+
+    Attributes
+    ----------
+    record : logging.LogRecord
+        The record.
+    """
+
+    def __init__(self, record: logging.LogRecord) -> None:
+        super().__init__(record.getMessage())
+        self.record = record
+
+
+class BreakHandler(logging.Handler):
+    """Turns every record into a `LoggedException`."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Raise the exception."""
+        raise LoggedException(record)
+
+
+class RecordingHandler(logging.Handler):
+    """Keeps the formatted text of every record.
+
+    Attributes
+    ----------
+    log_records : list of str
+        The texts so far.
+    """
+
+    def __init__(self, level: int = logging.NOTSET) -> None:
+        super().__init__(level)
+        self.log_records: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the text."""
+        self.log_records.append(self.format(record))
+
+
+class _Sink:
+    """Handlers of one configuration or one recording; identity decides whose records it gets."""
+
+    def __init__(self, handlers: list[logging.Handler]) -> None:
+        self.handlers = handlers
+        outer = _sinks.get()
+        self.root: _Sink = outer[0].root if outer else self
+        self.older_threads = {thread.ident for thread in threading.enumerate()}
+
+    def accepts(self, record: logging.LogRecord) -> bool:
+        """Whether a record that is being emitted right now belongs here."""
+        mine = _sinks.get()
+        if mine:
+            return self in mine
+        return record.thread not in self.older_threads and len(_routers.roots) == 1
+
+    def send(self, record: logging.LogRecord) -> None:
+        """Give a record to the handlers whose level it has, once."""
+        seen = record.__dict__.setdefault("_stpipe_seen", [])
+        if self not in seen:
+            seen.append(self)
+            for handler in self.handlers:
+                if record.levelno >= handler.level:
+                    handler.handle(record)
+
+
+_sinks: ContextVar[tuple[_Sink, ...]] = ContextVar("stpipe_log_sinks", default=())
+_applied: ContextVar[LogConfig | None] = ContextVar("stpipe_log_config", default=None)
+
+
+class _Router(logging.Handler):
+    """The one handler that a covered logger gets; passes records on to the sinks they belong to."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        super().__init__()
+        self.logger = logger
+        self.sinks: list[tuple[_Sink, int]] = []
+        self.level_before = logger.level
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Pass a record on; without a lock, the handlers behind have their own."""
+        accepted = [sink for sink, _ in self.sinks if sink.accepts(record)]
+        for sink in accepted:
+            sink.send(record)
+        if not accepted and self.logger.name == _WARNINGS_LOGGER and len(self.logger.handlers) == 1 and sys.stderr:
+            sys.stderr.write(record.getMessage())  # the warning of a bystander: shown as if nothing were captured
+        return True
+
+
+class _Routers:
+    """All routers in place, and what has to be put back when the last one goes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._by_name: dict[str, _Router] = {}
+        self._console: list[logging.Handler] = []
+        self._showwarning: Any = None
+        self.roots: list[_Sink] = []
+
+    def attach(self, sink: _Sink, names: Iterable[str], level: int | None) -> None:
+        """Cover loggers for a sink; ``level`` None leaves the levels of the loggers alone."""
+        with self._lock:
+            self.roots += [sink.root] if sink.root not in self.roots else []
+            for name in dict.fromkeys("root" if name in ("", "root") else name for name in names):
+                router = self._by_name.get(name) or self._install(name)
+                router.sinks.append((sink, logging.CRITICAL + 1 if level is None else level))
+            self._set_levels()
+
+    def detach(self, sink: _Sink) -> None:
+        """Forget a sink; routers without sinks go."""
+        with self._lock:
+            for router in self._by_name.values():
+                router.sinks = [pair for pair in router.sinks if pair[0] is not sink]
+            self._set_levels()
+            for name, router in list(self._by_name.items()):
+                if not router.sinks:
+                    self._remove(name, router)
+            if sink.root is sink and sink in self.roots:
+                self.roots.remove(sink)
+
+    def _install(self, name: str) -> _Router:
+        logger = logging.getLogger(None if name == "root" else name)
+        router = self._by_name[name] = _Router(logger)
+        if name == _CRDS_LOGGER and "crds.core.log" in sys.modules:
+            console = sys.modules["crds.core.log"].THE_LOGGER.console
+            self._console = [handler for handler in logger.handlers if handler is console]
+            for handler in self._console:
+                logger.removeHandler(handler)
+        if name == _WARNINGS_LOGGER:
+            self._capture_warnings()
+        logger.addHandler(router)
+        return router
+
+    def _remove(self, name: str, router: _Router) -> None:
+        del self._by_name[name]
+        router.logger.removeHandler(router)
+        router.close()
+        if name == _CRDS_LOGGER:
+            for handler in self._console:
+                router.logger.addHandler(handler)
+            self._console = []
+        if name == _WARNINGS_LOGGER and self._showwarning is not None:
+            logging.captureWarnings(False)
+            self._showwarning = None
+
+    def _capture_warnings(self) -> None:
+        import warnings
+
+        before = warnings.showwarning
+        logging.captureWarnings(True)
+        self._showwarning = None if warnings.showwarning is before else before
+
+    def _set_levels(self) -> None:
+        """Let every covered logger pass what its most talkative sink wants, and what it passed before."""
+        changed = None
+        for router in self._by_name.values():
+            wanted = min((level for _, level in router.sinks), default=logging.CRITICAL + 1)
+            before = router.level_before or _inherited_level(router.logger)
+            level = wanted if wanted < before else router.level_before
+            if router.logger.level != level:
+                router.logger.level = level
+                changed = router.logger
+        if changed is not None:
+            changed.setLevel(changed.level)  # makes all loggers forget their cached levels, once
+
+
+def _inherited_level(logger: logging.Logger) -> int:
+    return logger.parent.getEffectiveLevel() if logger.parent is not None else logging.NOTSET
+
+
+_routers = _Routers()
+
+
+class _Applied(type):
+    """Makes ``LogConfig.applied`` the configuration of the running context."""
+
+    @property
+    def applied(cls) -> LogConfig | None:
+        return _applied.get()
+
+
+class LogConfig(metaclass=_Applied):
+    """Where the records of a run go.
+
+    Parameters
+    ----------
+    handler : str or list of str
+        Any of ``file:NAME`` (truncated), ``append:NAME``, ``stdout``, ``stderr``, ``null``; comma-separated in a text.
+    level : int or str
+        Records below are not shown.
+    break_level : int or str
+        Records at or above raise `LoggedException`; NOTSET never.
+    recording_level : int or str, optional
+        Records below are not kept; as ``level`` by default.
+    recording_formatter : logging.Formatter, optional
+        Makes the kept texts; None keeps none.
+    format : str, optional
+        Format of the shown lines.
+
+    Attributes
+    ----------
+    applied : LogConfig or None
+        On the class: the configuration in force in this context.
+    log_records : list of str
+        Kept texts.
+
+    Raises
+    ------
+    ValueError
+        Unknown handler or level.
+    """
+
+    def __init__(
+        self,
+        handler: str | Iterable[str],
+        level: int | str = logging.INFO,
+        break_level: int | str = logging.NOTSET,
+        recording_level: int | str | None = None,
+        recording_formatter: logging.Formatter | None = None,
+        format: str | None = None,
+    ) -> None:
+        items = handler.split(",") if isinstance(handler, str) else handler
+        self.handler_names = [item.strip() for item in items if item.strip()]
+        for name in self.handler_names:
+            _check_handler(name)
+        self.level = _level(level)
+        self.break_level = _level(break_level)
+        self.recording_level = self.level if recording_level is None else _level(recording_level)
+        self.recording_formatter = recording_formatter
+        self.format = format or DEFAULT_FORMAT
+        self._recorder: RecordingHandler | None = None
+        self._sink: _Sink | None = None
+        self._tokens: tuple[Token, Token] | None = None
+
+    @property
+    def log_records(self) -> list[str]:
+        """Texts kept since the configuration was applied."""
+        return self._recorder.log_records if self._recorder is not None else []
+
+    def apply(self, names: Iterable[str] = ("root",)) -> None:
+        """Put the configuration in force for loggers of these names, in this context, until `undo`."""
+        if self._sink is not None:
+            raise RuntimeError("This logging configuration is in force already; undo it first.")
+        handlers = [_make_handler(name) for name in self.handler_names]
+        for handler in handlers:
+            handler.setFormatter(logging.Formatter(self.format))
+            handler.setLevel(self.level)
+        self._recorder = None
+        if self.recording_formatter is not None:
+            self._recorder = RecordingHandler(self.recording_level)
+            self._recorder.setFormatter(self.recording_formatter)
+            handlers.append(self._recorder)
+        if self.break_level > logging.NOTSET:
+            handlers.append(BreakHandler(self.break_level))
+        self._sink = _Sink(handlers)
+        self._tokens = (_sinks.set((self._sink,)), _applied.set(self))
+        levels = [handler.level for handler in handlers]
+        _routers.attach(self._sink, names, min(levels, default=self.level))
+
+    def undo(self) -> None:
+        """Put everything back as it was; nothing happens when the configuration is not in force."""
+        if self._sink is None or self._tokens is None:
+            return
+        _routers.detach(self._sink)
+        with suppress(ValueError):  # undone in another context than it was applied in: nothing to restore there
+            _sinks.reset(self._tokens[0])
+            _applied.reset(self._tokens[1])
+        for handler in self._sink.handlers:
+            handler.close()
+        self._sink = self._tokens = None
+
+    @contextmanager
+    def context(self, names: Iterable[str] = ("root",)) -> Iterator[LogConfig]:
+        """Apply for a block. Inside another configuration of this context that one stays in force, and is given."""
+        outer = _applied.get()
+        if outer is not None:
+            yield outer
+            return
+        self.apply(names)
+        try:
+            yield self
+        finally:
+            self.undo()
+
+
+def _check_handler(name: str) -> None:
+    kind, _, target = name.partition(":")
+    if not (name in ("stdout", "stderr", "null") or (kind in ("file", "append") and target.strip())):
+        raise ValueError(f"Can't parse handler {name!r}: it must be file:NAME, append:NAME, stdout, stderr or null")
+
+
+def _make_handler(name: str) -> logging.Handler:
+    kind, _, target = name.partition(":")
+    if kind in ("file", "append"):
+        path = os.path.expanduser(target.strip())
+        return logging.FileHandler(path, "w" if kind == "file" else "a", encoding="utf-8", delay=False)
+    if kind == "null":
+        return logging.NullHandler()
+    return logging.StreamHandler(sys.stdout if kind == "stdout" else sys.stderr)
+
+
+def _level(level: int | str) -> int:
+    """Number of a level given by name (any case) or number."""
+    if isinstance(level, int):
+        return level
+    text = level.strip()
+    number = int(text) if text.isdigit() else logging.getLevelNamesMapping().get(text.upper())
+    if number is None:
+        names = ", ".join(logging.getLevelNamesMapping())
+        raise ValueError(f"Unknown log level {level!r}: it must be a number or one of {names}")
+    return number
+
+
+@contextmanager
+def recording(names: Iterable[str], formatter: logging.Formatter | None) -> Iterator[list[str]]:
+    """Keep the log lines of a block.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Loggers to listen to; their levels are left alone.
+    formatter : logging.Formatter or None
+        Makes the texts; None keeps nothing and touches nothing.
+
+    Yields
+    ------
+    list of str
+        The lines, growing. Those of the configuration in force if it keeps lines, else only those of the block.
+    """
+    config = _applied.get()
+    if formatter is None:
+        yield []
+    elif config is not None and config.recording_formatter is not None:
+        yield config.log_records
+    else:
+        recorder = RecordingHandler()
+        recorder.setFormatter(formatter)
+        sink = _Sink([recorder])
+        token = _sinks.set((*_sinks.get(), sink))
+        _routers.attach(sink, names, None)
+        try:
+            yield recorder.log_records
+        finally:
+            _routers.detach(sink)
+            _sinks.reset(token)
+
+
+def load_configuration(
+    config_file: str | os.PathLike | TextIO | None = None,
+    log_level: int | str | None = None,
+    log_file: str | os.PathLike | None = None,
+    log_stream: str | None = None,
+) -> LogConfig:
+    """Logging configuration from the options of a run.
+
+    Parameters
+    ----------
+    config_file : path or text stream, optional
+        Deprecated INI file with a section ``[*]``; ignored when another option is given.
+    log_level : int or str, optional
+        INFO by default.
+    log_file : path, optional
+        Also write to this file, which is truncated.
+    log_stream : str, optional
+        ``stderr`` (default), ``stdout`` or ``null``.
+
+    Raises
+    ------
+    RuntimeError
+        The file cannot be read; the text names it.
+    ValueError
+        Unknown level or stream.
+    """
+    options = (log_level, log_file, log_stream)
+    if all(option is None for option in options):
+        from stpipe.log_files import find_log_file, read_log_file
+
+        config_file = config_file or find_log_file()
+        if config_file is not None:
+            return LogConfig(**read_log_file(config_file))
+    handlers = [log_stream or "stderr"]
+    if log_file is not None:
+        handlers.append(f"file:{os.fspath(log_file)}")
+    return LogConfig(handlers, level=logging.INFO if log_level is None else log_level)

@@ -1,0 +1,173 @@
+"""State that lives as long as a run, so that a step instance can be run again.
+
+`RunScope` is shared by all steps below one top-level run: which files went in and which were written. `RunState`
+belongs to one run of one step. `parameters_restored` puts the parameters of a step and its sub-steps back at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stpipe.step import Step
+
+__all__ = [
+    "RunScope",
+    "RunState",
+    "current_state",
+    "enter_state",
+    "input_names_of",
+    "parameters_restored",
+    "shared_scope",
+]
+
+
+@dataclass(slots=True, eq=False)
+class RunScope:
+    """What all steps of one top-level run share.
+
+    Attributes
+    ----------
+    inputs, outputs : set of str
+        Real paths of the files read and written so far.
+    overwrite : str or None
+        ``"allow"``, ``"warn"`` or ``"forbid"``; None leaves it to the environment variable STPIPE_OVERWRITE.
+    """
+
+    inputs: set[str] = field(default_factory=set)
+    outputs: set[str] = field(default_factory=set)
+    overwrite: str | None = None
+
+    def add_input(self, path: object) -> None:
+        """Remember a file that this run reads; anything but a path of an existing file is left out."""
+        if isinstance(path, str | os.PathLike) and os.path.isfile(path):
+            self.inputs.add(os.path.realpath(path))
+
+
+@dataclass(slots=True, eq=False)
+class RunState:
+    """One run of one step.
+
+    Attributes
+    ----------
+    step : Step
+        What runs.
+    scope : RunScope
+        Shared with the run around it.
+    outer : RunState or None
+        The run around it.
+    input_names : tuple of str
+        File names of a list given as input, else empty.
+    outputs : list of str
+        Files written by this step.
+    skip_reason : str or None
+        Why the step had nothing to do.
+    event_uuid : str or None
+        The ``step_target_start`` event of this run.
+    """
+
+    step: Step
+    scope: RunScope
+    outer: RunState | None = None
+    input_names: tuple[str, ...] = ()
+    outputs: list[str] = field(default_factory=list)
+    skip_reason: str | None = None
+    event_uuid: str | None = None
+    started: float = field(default_factory=time.perf_counter)
+
+
+_STATE: ContextVar[RunState | None] = ContextVar("stpipe_run", default=None)
+_SCOPE: ContextVar[RunScope | None] = ContextVar("stpipe_run_scope", default=None)
+
+
+def current_state() -> RunState | None:
+    """Return the run of a step that this code is part of, or None."""
+    return _STATE.get()
+
+
+@contextmanager
+def shared_scope(scope: RunScope) -> Iterator[RunScope]:
+    """Have the top-level runs inside a block share one scope, with its overwrite policy."""
+    token = _SCOPE.set(scope)
+    try:
+        yield scope
+    finally:
+        _SCOPE.reset(token)
+
+
+@contextmanager
+def enter_state(step: Step, args: Sequence[object]) -> Iterator[RunState]:
+    """Start the state of one run; the scope is that of the run around it, or a new one."""
+    outer = _STATE.get()
+    scope = outer.scope if outer else _SCOPE.get() or RunScope()
+    state = RunState(step, scope, outer, input_names_of(args))
+    token = _STATE.set(state)
+    try:
+        yield state
+    finally:
+        _STATE.reset(token)
+
+
+def input_names_of(args: Sequence[object]) -> tuple[str, ...]:
+    """File names of the first argument if it is a list or tuple in which every element has one, else ``()``."""
+    if not args or not isinstance(args[0], list | tuple):
+        return ()
+    names = [file_name_of(item) for item in args[0]]
+    return tuple(name for name in names if name) if all(names) else ()
+
+
+def file_name_of(item: object) -> str | None:
+    """Return a path as text, or the ``meta.filename`` of a model; None for anything else."""
+    if isinstance(item, str | os.PathLike):
+        return os.fspath(item) if isinstance(item, str) else str(item)
+    name = getattr(getattr(item, "meta", None), "filename", None)
+    return str(name) if name else None
+
+
+_MISSING: Any = object()
+_INPUT = ("_input_filename", "_last_input")
+
+
+@contextmanager
+def parameters_restored(step: Step) -> Iterator[None]:
+    """Put the parameters of ``step`` and its sub-steps back when the block is left, whichever way."""
+    names = [name for name in step.run_scoped_names() if name != "_input_dir"]
+    saved = [(step, _snapshot(step, names))]
+    saved += [(member, _snapshot(member, (*member.run_scoped_names(), *_INPUT))) for member in _below(step)]
+    try:
+        yield
+    finally:
+        for member, values in saved:
+            _restore(member, values)
+
+
+def _below(step: Step) -> Iterator[Step]:
+    for sub_step in step.sub_steps().values():
+        yield sub_step
+        yield from _below(sub_step)
+
+
+def _snapshot(step: Step, names: Sequence[str]) -> list[tuple[str, Any, list | None]]:
+    values = step.__dict__
+    return [
+        (name, value, list(value) if isinstance(value, list) else None)
+        for name in names
+        for value in (values.get(name, _MISSING),)
+    ]
+
+
+def _restore(step: Step, saved: list[tuple[str, Any, list | None]]) -> None:
+    values = step.__dict__
+    for name, value, content in saved:
+        if value is _MISSING:
+            values.pop(name, None)
+            continue
+        values[name] = value
+        if content is not None and value != content:
+            value[:] = content
