@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -176,7 +177,7 @@ def _read(path: str) -> Any:
         status = os.stat(path)
     except OSError:
         raise ValueError(f"Config file {path} not found.") from None
-    return _read_cached(path, status.st_mtime_ns, status.st_size)
+    return deepcopy(_read_cached(path, status.st_mtime_ns, status.st_size))
 
 
 @lru_cache(maxsize=128)

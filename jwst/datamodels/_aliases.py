@@ -45,6 +45,7 @@ class _AliasLoader(Loader):
         self._spec: ModuleSpec | None = None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Import the original module."""
         from importlib import import_module
 
         module = import_module(self.original)
@@ -52,4 +53,5 @@ class _AliasLoader(Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
+        """Put the spec of the original module back."""
         module.__spec__ = self._spec

@@ -115,6 +115,7 @@ def invariant_filename(save_model_func: Callable[..., Any]) -> Callable[..., Any
 
     @wraps(save_model_func)
     def save_model(model: Any, *args: Any, **kwargs: Any) -> Any:
+        """Save, and put the file name back."""
         filename = model.meta.filename
         try:
             return save_model_func(model, *args, **kwargs)

@@ -47,7 +47,9 @@ def params(draw: st.DrawFn) -> Param:
         return Param(tuple(draw(st.lists(st.integers() | WORDS, max_size=3))), doc)
     if kind == "none":
         return Param(None, doc, type=draw(st.sampled_from([int, float, bool, str, list, list[float], list[bool]])))
-    return Param(None, doc, kind=draw(st.sampled_from(["input_file", "output_file", "datamodel", "string_or_datamodel"])))
+    return Param(
+        None, doc, kind=draw(st.sampled_from(["input_file", "output_file", "datamodel", "string_or_datamodel"]))
+    )
 
 
 @given(st.lists(params(), min_size=1, max_size=4))
