@@ -86,16 +86,26 @@ def _asks_in_one_go(cls: Any, wanted: list[tuple[str, Any]]) -> bool:
 
 
 def _read_in_one_go(cls: Any, classes: list[Any], dataset: Any, disable: bool | None) -> dict[Any, tuple[str, Any]]:
-    from stpipe.config_file import read_parameter_file
-
     by_reftype = {step_class: step_class.get_config_reftype() for step_class in classes}
     paths = cls._parameter_reference_paths(dataset, sorted(set(by_reftype.values())), disable=disable)
-    configs = {reftype: read_parameter_file(path) for reftype, path in paths.items()}
+    configs = {reftype: _read(path) for reftype, path in paths.items()}
     return {
         step_class: (os.path.basename(paths[reftype]), _with_known_steps(configs[reftype], step_class, paths[reftype]))
         for step_class, reftype in by_reftype.items()
         if reftype in configs
     }
+
+
+def _read(path: str) -> Any:
+    """Read a reference; a missing one must not look like an input that cannot be used."""
+    from stpipe.config_file import read_parameter_file
+
+    try:
+        return read_parameter_file(path)
+    except ValueError as error:
+        raise ValidationError(
+            f"Parameter reference: {error} Repair the CRDS cache, or switch the lookup off."
+        ) from error
 
 
 def _read_one_by_one(cls: Any, classes: list[Any], dataset: Any, disable: bool | None) -> dict[Any, tuple[str, Any]]:

@@ -76,7 +76,7 @@ class Param(ParamTyping[T]):
         int, float, bool, str, list, tuple, list[int|float|bool|str], any of them ``| None``. Default: the annotation of
         the attribute, else the type of ``default``.
     choices : sequence or mapping, optional
-        Values allowed; a mapping explains each.
+        Values allowed; a mapping explains each. None stands for the text ``"None"``, as in the spec language.
     ge, gt, le, lt : float, optional
         Bounds of a number.
     min_length, max_length : int, optional
@@ -148,8 +148,9 @@ class Param(ParamTyping[T]):
             self.kind = kind
             self.required = required
             self.optional = default is None and not required
-            self.choice_help = dict(choices) if isinstance(choices, Mapping) else {}
-            allowed = None if choices is None else tuple(choices)
+            allowed = None if choices is None else tuple("None" if choice is None else choice for choice in choices)
+            helped = zip(allowed or (), choices.values(), strict=True) if isinstance(choices, Mapping) else ()
+            self.choice_help = dict(helped)
             self._rules = Rules(allowed, ge, gt, le, lt, min_length, max_length, tuple(parts))
             self._text: str | None = None
             self._settled = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -188,12 +188,19 @@ def _help_parts(comment: str, options: dict[str, Any]) -> dict[str, Any]:
     """Split a comment into the doc and the help of choices, which goes into ``options``."""
     text = " ".join(comment.strip().lstrip("#").split())
     match = _HELP.match(text)
-    pairs = dict(part.strip().split(": ", 1) for part in match["choices"].split(";") if ": " in part) if match else {}
     allowed = {str(choice): choice for choice in options.get("choices") or ()}
-    if match is None or not pairs or not set(pairs) <= set(allowed):
+    helped = _choice_help(match["choices"], allowed) if match and allowed else {}
+    if match is None or not helped:
         return {"doc": text}
-    options["choices"] = {choice: pairs.get(key, "") for key, choice in allowed.items()}
+    options["choices"] = {choice: helped.get(key, "") for key, choice in allowed.items()}
     return {"doc": match["doc"] + (match["unit"] or "")}
+
+
+def _choice_help(text: str, names: Iterable[str]) -> dict[str, str]:
+    """Take ``choice: help; choice: help`` apart; only the names of choices separate, so help may hold semicolons."""
+    longest_first = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    pieces = re.split(rf"(?:^|; )({longest_first}): ", text)
+    return {} if pieces[0] else dict(zip(pieces[1::2], pieces[2::2], strict=True))
 
 
 def help_text(param: Param[Any]) -> str:

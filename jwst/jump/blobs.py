@@ -125,7 +125,9 @@ def find_blobs(pixels: NDArray[np.intp], shape: tuple[int, int], *, minimum: flo
     y, x = np.divmod(pixels, shape[1])
     area = np.bincount(label, minlength=count)
     keep = area >= minimum
-    for small in np.flatnonzero(~keep & (area >= SMALLEST_RING)):
+    doubtful = ~keep & (area >= SMALLEST_RING)
+    doubtful[doubtful] = _may_enclose(pixels, shape, label, np.flatnonzero(doubtful))
+    for small in np.flatnonzero(doubtful):
         members = label == small
         keep[small] = _filled_area(y[members], x[members]) >= minimum
     chosen = keep[label]
@@ -168,6 +170,32 @@ def _join(pixels: NDArray[np.intp], nx: int) -> NDArray[np.int32]:
     start, end = np.concatenate(starts), np.concatenate(ends)
     graph = coo_array((np.ones(start.size, dtype=np.int8), (start, end)), shape=(pixels.size, pixels.size))
     return connected_components(graph, directed=False)[1]
+
+
+def _may_enclose(
+    pixels: NDArray[np.intp], shape: tuple[int, int], label: NDArray[np.intp], which: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Tell which components can have a hole, shape (len(which),); nearly all that pass do.
+
+    The first background pixel of a hole has flagged pixels above it, on both sides of that one, and on its left; the
+    last one has them below, on both sides of that one, and on its right.
+    """
+    flagged = np.zeros(shape[0] * shape[1], dtype=bool)
+    flagged[pixels] = True
+    wanted = np.zeros(int(label.max(initial=-1)) + 1, dtype=bool)
+    wanted[which] = True
+    column = pixels % shape[1]
+    middle = np.flatnonzero(wanted[label] & (column > 0) & (column < shape[1] - 1))
+    middle = middle[flagged[pixels[middle] - 1] & flagged[pixels[middle] + 1]]
+    result = np.ones(which.size, dtype=bool)
+    for down, side in ((shape[1], -1), (-shape[1], 1)):
+        place = pixels[middle] + down
+        inside = (place >= 0) & (place < flagged.size)
+        corner, below = flagged[np.where(inside, place + side, 0)], flagged[np.where(inside, place, 0)]
+        seen = np.zeros(wanted.size, dtype=bool)
+        seen[label[middle[inside & corner & ~below]]] = True
+        result &= seen[which]
+    return result
 
 
 def _filled_area(y: NDArray[np.intp], x: NDArray[np.intp]) -> int:

@@ -13,6 +13,7 @@ from jwst.simulation.settings import ExposureSettings
 __all__ = ["COMPARISON", "ComparisonSet", "comparison_set"]
 
 _BRIGHT = Scene(sky=30.0, stars=3000, star_flux=(300.0, 3.0e6), slope=0.5)
+_CROWDED = Scene(sky=5.0, stars=60000, star_flux=(3.0e3, 3.0e7))
 
 
 def _root(number: int) -> str:
@@ -23,9 +24,11 @@ COMPARISON = {
     "full_1x10": ExposureSettings(root=_root(1)),
     "full_1x5": ExposureSettings(root=_root(2), ngroups=5, seed=18),
     "full_2x5": ExposureSettings(root=_root(3), ngroups=5, nints=2, seed=19),
-    "sub160_100x10": ExposureSettings(root=_root(4), subarray="SUB160", readpatt="RAPID", nints=100, seed=20),
+    "sub160_100x10": ExposureSettings(
+        root=_root(4), subarray="SUB160", readpatt="RAPID", nints=100, scene=_CROWDED, seed=20
+    ),
     "sub64p_20x10": ExposureSettings(
-        root=_root(5), detector="NRCB1", subarray="SUB64P", readpatt="RAPID", nints=20, seed=21
+        root=_root(5), detector="NRCB1", subarray="SUB64P", readpatt="RAPID", nints=20, scene=_CROWDED, seed=21
     ),
     "bright_1x10": ExposureSettings(root=_root(6), scene=_BRIGHT, seed=22),
     "subgrism64_4x8": ExposureSettings(

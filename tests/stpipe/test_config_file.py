@@ -79,7 +79,8 @@ def test_legacy_and_bare_yaml_and_metadata(tmp_path):
 
 
 def test_ini(tmp_path):
-    text = 'name = det\nclass = pkg.Detector\nsave = true\n[steps]\n[[jump]]\nthreshold = 3\n[[again]]\nconfig_file = "o.cfg"\n'
+    text = "name = det\nclass = pkg.Detector\nsave = true\n"
+    text += '[steps]\n[[jump]]\nthreshold = 3\n[[again]]\nconfig_file = "o.cfg"\n'
     config = read_parameter_file(write(tmp_path, text, "p.cfg"))
     assert config.as_mapping() == {
         "save": "true",

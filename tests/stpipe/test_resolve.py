@@ -11,7 +11,7 @@ import pytest
 from configobj import ConfigObj
 
 from stpipe.command_values import parse_value
-from stpipe.exceptions import ParameterError
+from stpipe.exceptions import ParameterError, ValidationError
 from stpipe.parameters import Param
 from stpipe.resolve import Layer, merge_layers, resolve_call, resolve_cmdline, resolve_file
 
@@ -88,7 +88,7 @@ LEVELS = ["crds sub-step", "crds pipeline", "file of sub-step", "main file", "ke
 @pytest.mark.parametrize("present", [set(c) for n in range(7) for c in itertools.combinations(LEVELS, n)], ids=sorted)
 def test_the_highest_layer_present_wins(present, tmp_path):
     value = {level: 10.0 + rank for rank, level in enumerate(LEVELS)}
-    expected = {level: f"file:{tmp_path}/cfg/sub.yaml" for level in LEVELS} | {
+    expected = dict.fromkeys(LEVELS, f"file:{tmp_path}/cfg/sub.yaml") | {
         "crds sub-step": "crds:pars-jump.asdf",
         "crds pipeline": "crds:pars-detector.asdf",
         "main file": f"file:{tmp_path}/cfg/main.yaml",
@@ -232,7 +232,7 @@ def test_references_are_asked_only_with_an_input(caplog):
     assert "No filename given" in caplog.text
     assert not ASKED
     resolve_call(Detector, ("data",), {})
-    assert ASKED == [Jump, Ramp, Detector]
+    assert list(ASKED) == [Jump, Ramp, Detector]
     ASKED.clear()
     resolve_cmdline(Detector, {}, dataset="data", disable_crds=True)
     assert not ASKED
@@ -265,6 +265,11 @@ def test_all_references_are_asked_for_in_one_go(tmp_path):
     assert asked == [("data", ("pars-batched", "pars-jump", "pars-ramp"), None)]
     assert not ASKED
     assert resolved.sources["steps"]["jump"]["threshold"] == "crds:jump_ref.asdf"
+
+    os.remove(path)
+    with pytest.raises(ValidationError, match="jump_ref.asdf not found"):
+        resolve_call(Batched, ("data",), {})
+    asked.pop()
 
     class Patched(Batched):
         @classmethod

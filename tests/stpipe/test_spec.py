@@ -65,6 +65,7 @@ def test_the_text_made_from_params():
         algorithm = Param("mingrad", "replacement", choices={"mingrad": "minimum gradient", "fit": "profile fit"})
         count: int | None = Param(3, "how many", gt=0)
         needed = Param(None, "has to be given", type=str, required=True)
+        method = Param("median", "background", choices={"median": "one value; quick", None: "none"})
 
     assert spec_text(declared_parameters(Jump)).splitlines() == [
         "rejection_threshold = float(default=4.0, min=0.0)  # CR rejection threshold [sigma]",
@@ -72,7 +73,10 @@ def test_the_text_made_from_params():
         "  # replacement {mingrad: minimum gradient; fit: profile fit}",
         "count = integer(default=3, above=0, none=True)  # how many",
         "needed = string()  # has to be given",
+        "method = option('median', 'None', default='median')  # background {median: one value; quick; None: none}",
     ]
+    params = declared_parameters(Jump)
+    assert parse_spec(spec_text(params), where="here") == params
 
 
 @pytest.mark.parametrize(

@@ -120,3 +120,25 @@ def test_ellipse_is_cut_at_the_edge_and_centred_on_the_nearest_even_pixel():
 def test_flagged_pixels_of_any_length():
     flags = (np.random.default_rng(3).random(77) < 0.1).astype(np.uint8) * 4
     np.testing.assert_array_equal(flagged_pixels(flags), np.flatnonzero(flags))
+
+
+def test_holes_of_small_blobs_count():
+    """Blobs below the minimum that enclose enough background pass; the same blobs with a gap do not."""
+    from scipy.ndimage import binary_fill_holes, label
+
+    rng = np.random.default_rng(3)
+    image = rng.random((200, 211)) < 0.42
+    image[50:60, 50:60] = True
+    image[51:59, 51:59] = False
+    labels, count = label(image, structure=np.ones((3, 3)))
+    for minimum in (9, 12, 15, 40):
+        expected = 0
+        for index in range(1, count + 1):
+            filled = (
+                binary_fill_holes(labels == index, structure=np.ones((3, 3)))
+                if (labels == index).sum() > 7
+                else labels == index
+            )
+            expected += filled.sum() >= minimum
+        blobs = find_blobs(np.flatnonzero(image), image.shape, minimum=minimum)
+        assert len(blobs) == expected
