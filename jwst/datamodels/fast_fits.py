@@ -42,9 +42,11 @@ def open_ramp(path: str, cls: type) -> Any:
     """
     from astropy.io import fits
 
+    from jwst.datamodels.asdf_schemas import keep_schemas
     from jwst.lib.fits_arrays import read_image
     from stpipe.exceptions import InputError
 
+    keep_schemas()
     path = str(path)
     with open_fits(path) as hdulist:
         if "SCI" not in hdulist:
@@ -54,7 +56,25 @@ def open_ramp(path: str, cls: type) -> Any:
                 continue
             if hdu.name in _FLOAT32 and math.prod(hdu.shape) >= LARGE:
                 hdu.__dict__["data"] = read_image(hdu, path=path)
+        return _validated_once(hdulist, cls)
+
+
+def _validated_once(hdulist: Any, cls: type) -> Any:
+    """Make a model whose metadata are validated as a whole, and one by one with warnings only if they fail that."""
+    import warnings
+
+    from stdatamodels.exceptions import ValidationWarning
+    from stdatamodels.util import get_envar_as_boolean
+
+    model = cls(hdulist, validate_on_assignment=False)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ValidationWarning)
+            model.validate()
+    except ValidationWarning:
         return cls(hdulist)
+    model._validate_on_assignment = get_envar_as_boolean("VALIDATE_ON_ASSIGNMENT", True)
+    return model
 
 
 def open_fits(path: str, what: str = "input file") -> Any:

@@ -121,6 +121,8 @@ def find_blobs(pixels: NDArray[np.intp], shape: tuple[int, int], *, minimum: flo
     minimum : float
         Smallest area, holes included.
     """
+    if pixels.size == 0:
+        return _nothing()
     label, count = _components(pixels, shape)
     y, x = np.divmod(pixels, shape[1])
     area = np.bincount(label, minlength=count)
@@ -133,6 +135,13 @@ def find_blobs(pixels: NDArray[np.intp], shape: tuple[int, int], *, minimum: flo
     chosen = keep[label]
     number = np.cumsum(keep) - 1
     return _describe(number[label[chosen]], x[chosen], y[chosen])
+
+
+@lru_cache(maxsize=1)
+def _nothing() -> Blobs:
+    """No blobs; computed once, since most planes have none."""
+    none, index = np.empty(0), np.empty(0, dtype=np.intp)
+    return Blobs(none, none, none, none, none, index, index, np.empty((2, 0), dtype=np.intp))
 
 
 def _components(pixels: NDArray[np.intp], shape: tuple[int, int]) -> tuple[NDArray[np.intp], int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jwst.lib.assignment import unvalidated
 from jwst.ramp_fitting.ramp_fit import RampFit
 from jwst.ramp_fitting.ramp_inputs import OptionalResults, RampTimes, Rates
 
@@ -59,18 +60,24 @@ def make_rates(ramp: Any, fit: RampFit, *, ifu: bool) -> tuple[Any, Any]:
     """
     from stdatamodels.jwst import datamodels
 
-    rate = datamodels.IFUImageModel() if ifu else datamodels.ImageModel()
-    rateints = datamodels.CubeModel()
-    for model, rates in ((rate, fit.exposure), (rateints, fit.integrations)):
-        _fill(model, rates)
-        model.update(ramp)
-        model.meta.bunit_data = model.meta.bunit_err = "DN/s"
-        model.meta.filename = ramp.meta.filename
+    rate_class = datamodels.IFUImageModel if ifu else datamodels.ImageModel
+    rate, rateints = _product(rate_class, ramp, fit.exposure), _product(datamodels.CubeModel, ramp, fit.integrations)
     for table in ("int_times", "int_times_stripe"):
         rows = getattr(ramp, table, None)
         if rows is not None and len(rows):
             setattr(rateints, table, rows)
     return rate, rateints
+
+
+def _product(cls: Any, ramp: Any, rates: Rates) -> Any:
+    """Make a product: its planes, which need no validation, and the metadata of the ramp, which had theirs."""
+    model = cls()
+    with unvalidated(model):
+        _fill(model, rates)
+        model.update(ramp)
+        model.meta.bunit_data = model.meta.bunit_err = "DN/s"
+        model.meta.filename = ramp.meta.filename
+    return model
 
 
 def _fill(model: Any, rates: Rates) -> None:
@@ -89,7 +96,8 @@ def make_optional(ramp: Any, results: OptionalResults) -> Any:
     from stdatamodels.jwst import datamodels
 
     model = datamodels.RampFitOutputModel()
-    for name in results.__dataclass_fields__:
-        setattr(model, name, getattr(results, name))
-    model.update(ramp)
+    with unvalidated(model):
+        for name in results.__dataclass_fields__:
+            setattr(model, name, getattr(results, name))
+        model.update(ramp)
     return model

@@ -14,7 +14,7 @@ EPILOG = "Run 'jwst COMMAND --help' for the options of a command."
 def _demo(arguments: argparse.Namespace) -> int:
     from jwst.simulation.demo import run_demo
 
-    result = run_demo(arguments.output, small=arguments.small)
+    result = run_demo(arguments.output, small=arguments.small, verbose=arguments.verbose)
     return 0 if result.summary.good else 2
 
 
@@ -64,6 +64,7 @@ def _add_demo(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("demo", help="simulate, calibrate, compare with the truth", description=text)
     parser.add_argument("-o", "--output", default="jwst_demo", help="folder for everything (default: %(default)s)")
     parser.add_argument("--small", action="store_true", help="a subarray of 320 x 320 pixels instead of a full frame")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the log of the pipeline")
     parser.set_defaults(run=_demo)
 
 

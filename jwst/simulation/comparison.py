@@ -68,7 +68,7 @@ def comparison_set(root: str | Path, *, names: tuple[str, ...] = tuple(COMPARISO
     Returns
     -------
     ComparisonSet
-        About 1.2 GB for the whole set.
+        About 1.5 GB for the whole set.
 
     Raises
     ------

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jwst.lib.dqflags import JUMP_DET
 from jwst.simulation.crds_cache import cache_for
 from jwst.simulation.exposure import SimulatedExposure, simulate
 from jwst.simulation.judge import TruthSummary, compare_with_truth
@@ -21,8 +22,6 @@ from jwst.simulation.truth import Truth
 from stpipe.exceptions import OutputError
 
 __all__ = ["DemoResult", "draw_demo", "run_demo"]
-
-JUMP_DET = 4
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,12 @@ def _crds_path(path: Path) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _calibrate(uncal: Path, crds_path: Path) -> None:
+def _calibrate(uncal: Path, crds_path: Path, verbose: bool) -> None:
     from jwst.pipeline import Detector1Pipeline
 
+    saving = {"output_dir": str(uncal.parent), "save_results": True, "save_calibrated_ramp": True}
     with _crds_path(crds_path):
-        Detector1Pipeline.call(str(uncal), output_dir=str(uncal.parent), save_results=True, save_calibrated_ramp=True)
+        Detector1Pipeline.call(str(uncal), configure_log=verbose, **saving)
 
 
 def draw_demo(path: Path, exposure: Path, rate: Path, ramp: Path) -> None:
@@ -112,7 +112,9 @@ def draw_demo(path: Path, exposure: Path, rate: Path, ramp: Path) -> None:
     draw_panels(path, f"{exposure.name}", panels, subtitle=f"{where}, {shape}, simulated")
 
 
-def run_demo(output: str | Path, *, small: bool = False, say: Callable[[str], None] = print) -> DemoResult:
+def run_demo(
+    output: str | Path, *, small: bool = False, verbose: bool = False, say: Callable[[str], None] = print
+) -> DemoResult:
     """Simulate, calibrate, compare, draw.
 
     Parameters
@@ -121,6 +123,8 @@ def run_demo(output: str | Path, *, small: bool = False, say: Callable[[str], No
         Folder for everything; made if missing.
     small : bool
         A subarray instead of a full frame.
+    verbose : bool
+        Show the log of the pipeline.
     say : callable
         Gets one line of text after the other.
 
@@ -147,7 +151,7 @@ def run_demo(output: str | Path, *, small: bool = False, say: Callable[[str], No
     timed("reference files", lambda: cache_for(crds_path, [settings]))
     exposure = timed("exposure", lambda: simulate(settings, output))
     assert isinstance(exposure, SimulatedExposure)
-    timed("Detector1Pipeline", lambda: _calibrate(exposure.path, crds_path))
+    timed("Detector1Pipeline", lambda: _calibrate(exposure.path, crds_path, verbose))
     rate, ramp, picture = (
         exposure.path.with_name(exposure.path.name.replace("_uncal.fits", ending))
         for ending in ("_rate.fits", "_ramp.fits", "_demo.png")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import floor
 
 import numpy as np
 
@@ -126,8 +127,9 @@ def render_scene(scene: Scene, region: Subarray) -> np.ndarray:
     for source in _sources(scene):
         size = _stamp_size(source)
         x, y = source.x - (region.xstart - 1), source.y - (region.ystart - 1)
-        x0, x1 = max(int(x) - size, 0), min(int(x) + size + 1, region.xsize)
-        y0, y1 = max(int(y) - size, 0), min(int(y) + size + 1, region.ysize)
+        left, bottom = floor(x) - size, floor(y) - size
+        x0, x1 = max(left, 0), min(left + 2 * size + 1, region.xsize)
+        y0, y1 = max(bottom, 0), min(bottom + 2 * size + 1, region.ysize)
         if x0 < x1 and y0 < y1:
             dx, dy = np.arange(x0, x1) - x, (np.arange(y0, y1) - y)[:, None]
             rate[y0:y1, x0:x1] += source.flux * _profile(source, dx, dy)

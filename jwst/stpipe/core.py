@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from jwst.lib.assignment import unvalidated
 from jwst.stpipe.inputs import Request, crds_parameters, is_model, native_arrays, take
 from jwst.stpipe.log_lines import LogLineFormatter
 from stpipe.exceptions import NotBuiltError, Skip
@@ -141,11 +142,12 @@ class JwstStep(Step):
         Yields
         ------
         RampModel, SuperstripeRampModel or GuiderRawModel
-            Native byte order, contiguous, writable.
+            Native byte order, contiguous, writable. Assignments inside the block are not validated.
         """
         model = self.prepare_output(input_model, open_as_ramp=True)
         native_arrays(model)
-        yield model
+        with unvalidated(model):
+            yield model
 
     @contextmanager
     def reference(self, model: Any, reftype: str, required: bool = True) -> Iterator[Reference | None]:

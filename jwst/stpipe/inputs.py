@@ -241,9 +241,35 @@ def crds_parameters(dataset: Any) -> dict[str, Any]:
         if not len(dataset):
             raise ValueError(f"Input dataset {dataset} is empty")
         return crds_parameters(dataset[0])
-    if is_model(dataset) or is_library(dataset):
+    if is_model(dataset):
+        return _model_crds_parameters(dataset)
+    if is_library(dataset):
         return dataset.get_crds_parameters()
     raise TypeError(f"Cannot get CRDS parameters for {dataset} of type {type(dataset)}")
+
+
+def _model_crds_parameters(model: Any) -> dict[str, Any]:
+    """The simple metadata of a model by dotted name: what CRDS chooses by.
+
+    ``get_crds_parameters`` of the data models walks every value through its schema, which takes milliseconds for each
+    reference of a run. A class with rules of its own is asked.
+    """
+    from stdatamodels.jwst.datamodels import JwstDataModel
+
+    if type(model).get_crds_parameters is not JwstDataModel.get_crds_parameters:
+        return model.get_crds_parameters()
+    return _simple_values(model._instance.get("meta", {}), "meta.")
+
+
+def _simple_values(node: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Texts and numbers below a node of metadata."""
+    values: dict[str, Any] = {}
+    for key, value in node.items():
+        if isinstance(value, dict):
+            values |= _simple_values(value, f"{prefix}{key}.")
+        elif isinstance(value, str | int | float | complex):
+            values[prefix + key] = value
+    return values
 
 
 def _file_crds_parameters(path: str | os.PathLike) -> dict[str, Any]:

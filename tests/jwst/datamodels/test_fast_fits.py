@@ -65,3 +65,15 @@ def test_bad_files(uncal, tmp_path):
         short.write_bytes(whole[:size])
         with pytest.raises(InputError, match="short_uncal.fits"):
             open_ramp(short, dm.RampModel)
+
+
+def test_invalid_metadata_are_warned_about_as_by_the_data_model(uncal):
+    from astropy.io import fits
+    from stdatamodels.exceptions import ValidationWarning
+
+    with fits.open(uncal, mode="update") as hdulist:
+        hdulist[0].header["NGROUPS"] = "many"
+    with pytest.warns(ValidationWarning, match="ngroups"):
+        model = open_ramp(uncal, dm.RampModel)
+    assert model.meta.exposure.ngroups is None
+    assert model._validate_on_assignment

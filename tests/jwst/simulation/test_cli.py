@@ -1,0 +1,58 @@
+"""The console script."""
+
+from __future__ import annotations
+
+import pytest
+
+from jwst.scripts.jwst_cli import main
+from jwst.simulation import ExposureSettings, Scene, demo
+
+
+@pytest.mark.parametrize("command", ["demo", "simulate", "crds-cache"])
+def test_help(command, capsys):
+    with pytest.raises(SystemExit) as leave:
+        main([command, "--help"])
+    assert leave.value.code == 0
+    assert f"jwst {command}" in capsys.readouterr().out
+
+
+def test_simulate_writes_exposure_and_cache(tmp_path, capsys):
+    arguments = ["--detector", "nrcb1", "--subarray", "sub64p", "--readpatt", "rapid", "--ngroups", "2", "--no-traps"]
+    assert main(["simulate", "-o", str(tmp_path), *arguments, "--cache", str(tmp_path / "crds")]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == str(tmp_path / "jw00017001001_01101_00001_nrcb1_uncal.fits")
+    assert printed[-1] == f"CRDS_PATH={tmp_path / 'crds'}"
+    assert (tmp_path / "crds" / "config" / "jwst" / "server_config").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["simulate", "--subarray", "SUB99"], "has no subarray 'SUB99'"),
+        (["simulate", "--ngroups", "0"], "at least one group"),
+        (["crds-cache", "/proc/nowhere"], "/proc/nowhere"),
+    ],
+)
+def test_errors_are_one_line(arguments, text, capsys):
+    assert main(arguments) == 1
+    printed = capsys.readouterr().err
+    assert text in printed
+    assert printed.startswith(f"jwst {arguments[0]}: ")
+    assert "Traceback" not in printed
+
+
+def test_demo_from_truth_to_verdict(tmp_path, monkeypatch):
+    """The whole way on 64 x 64 pixels: cache, exposure, pipeline, comparison, picture."""
+    from crds.core import utils
+
+    scene = Scene(sky=40.0, stars=20000, star_flux=(3000.0, 1e6))
+    settings = ExposureSettings(detector="NRCB1", subarray="SUB64P", readpatt="SHALLOW4", scene=scene)
+    monkeypatch.setattr(demo, "_demo_settings", lambda small: settings)
+    utils.clear_function_caches()
+    lines: list[str] = []
+    result = demo.run_demo(tmp_path, say=lines.append)
+    utils.clear_function_caches()
+    assert result.summary.good, str(result.summary)
+    assert result.summary.rate.bright_pixels > 20
+    assert result.picture.read_bytes().startswith(b"\x89PNG")
+    assert any("_rate.fits" in line for line in lines)
