@@ -37,6 +37,8 @@ def clip_jumps(ramps: Ramps, threshold: float, *, only_integrations: bool, first
         Range of flat pixel numbers to look at.
     """
     members = ramps.data.shape[0] if only_integrations else len(ramps.pairs)
+    if members == 0:
+        return
     size = max(TILE_BYTES // (4 * max(members, 1)), 64)
     work = _clip_tile_by_group if only_integrations else _clip_tile_jointly
     with np.errstate(all="ignore"):

@@ -137,3 +137,10 @@ def test_memory_stays_below_a_few_planes():
     finally:
         tracemalloc.stop()
     assert peak < 6 * plane.nbytes
+
+
+def test_clipping_without_a_usable_difference():
+    data = np.array([401, 814, 1207], np.float32).reshape(1, 3, 1, 1)
+    flags = np.array([2, 5, 0], np.uint8).reshape(data.shape)
+    after, _ = detect(data, flags, MODES["clip all"])
+    assert after.ravel().tolist() == [2, 1, 0]
