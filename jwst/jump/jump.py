@@ -197,7 +197,7 @@ def _clip(ramps: Ramps, parameters: JumpParameters) -> tuple[int, NDArray[np.int
     hits, seeds = 0, [np.empty(0, dtype=np.intp)]
     for some in _batches(pixels, len(ramps.pairs)):
         hits += int(np.count_nonzero(ramps.group_flags(some) & JUMP))
-        if parameters.neighbours is not None:
+        if parameters.neighbours is not None and ramps.pairs:
             seeds.append(neighbour_seeds(ramps, some, ramps.columns(some), limits=parameters.neighbours))
     return hits, np.concatenate(seeds)
 
