@@ -15,7 +15,7 @@ def clipped_means(values: np.ndarray, good: np.ndarray, limit: float) -> np.ndar
 
     Parameters
     ----------
-    values : (nsets, nvalues) ndarray of float32, DN
+    values : (nsets, nvalues) ndarray of float32 or float64, DN
     good : (nsets, nvalues) ndarray of bool
         Values to use. At least one in each set.
     limit : float
@@ -23,24 +23,44 @@ def clipped_means(values: np.ndarray, good: np.ndarray, limit: float) -> np.ndar
 
     Returns
     -------
-    (nsets,) ndarray of float64, DN
+    (nsets,) ndarray of the type of ``values``, DN
         NaN where a good value is NaN.
+
+    Notes
+    -----
+    Clipping is decided in double precision. The mean of what is left has the order and the precision of
+    ``ndarray.mean``, as in the released pipeline: another last bit here is one in every sample of an amplifier.
     """
-    kept = np.broadcast_to(good, values.shape).copy()
-    values = np.where(kept, values, 0).astype(np.float64)
-    means = np.full(len(values), np.nan)
+    chosen = np.broadcast_to(good, values.shape).copy()
+    _clip(np.where(chosen, values, 0).astype(np.float64), chosen, limit)
+    return _plain_means(values, chosen)
+
+
+def _clip(values: np.ndarray, chosen: np.ndarray, limit: float) -> None:
+    """Take clipped values out of ``chosen``, in place."""
+    kept = chosen.copy()
     number = np.count_nonzero(kept, axis=1)
     active = np.arange(len(values))
     with np.errstate(invalid="ignore", divide="ignore"):
         while active.size:
             mean = np.einsum("ij,ij->i", values, kept) / number
-            means[active] = mean
             distance = np.abs(values - mean[:, None])
             clipped = distance <= limit * _deviation(distance, kept, number)[:, None]
             clipped &= kept
             left = np.count_nonzero(clipped, axis=1)
             more = (left < number) & np.isfinite(mean)
             values, kept, number, active = values[more], clipped[more], left[more], active[more]
+            chosen[active] = kept
+
+
+def _plain_means(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Means of the chosen values of each set, summed in the order and precision of ``ndarray.mean``."""
+    values = np.ascontiguousarray(values)
+    whole = chosen.all(axis=1)
+    means = np.empty(len(values), values.dtype)
+    means[whole] = values[whole].mean(axis=1)
+    for index in np.flatnonzero(~whole):
+        means[index] = values[index, chosen[index]].mean()
     return means
 
 

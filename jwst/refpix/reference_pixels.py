@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from jwst.lib.dqflags import DO_NOT_USE, REFERENCE_PIXEL
 from jwst.lib.orientation import FULL_SIZE, Placement
@@ -85,22 +87,32 @@ def correct_four_outputs(
     Notes
     -----
     Reference pixels outside a subarray count as bad. An amplifier without good reference pixels, in either parity, is
-    left alone.
+    left alone. With the side signal the released pipeline corrects the first plane of an exposure in single and all
+    others in double precision; so does this, to the last bit.
     """
     unusable = (pixeldq & np.uint32(DO_NOT_USE)) != 0
-    rows = placement.rows
     weight = 2 * _BORDER * FULL_SIZE
     if settings.sides:
-        weight += 2 * _BORDER * settings.smoothing_length * (rows.stop - rows.start)
+        rows = placement.rows
+        weight += 4 * _BORDER * settings.smoothing_length * (rows.stop - rows.start)
+        _correct_block(planes[:1], unusable, placement, settings, np.float32)
+        planes = planes[1:]
+    dtype = np.float64 if settings.sides else np.float32
     for batch in _batches(len(planes), weight):
-        block = planes[batch]
-        edges = [_strip(block, unusable, placement, edge, _EVERYWHERE) for edge in (_LAST, _FIRST)]
-        offsets = _amplifier_offsets(edges, settings)
-        side = None
-        if settings.sides:
-            flanks = [_strip(block, unusable, placement, _EVERYWHERE, flank) for flank in (_FIRST, _LAST)]
-            side = _side_vector(flanks, offsets, settings, rows)
-        _subtract(block, placement, offsets[:, placement.columns], side)
+        _correct_block(planes[batch], unusable, placement, settings, dtype)
+
+
+def _correct_block(
+    block: np.ndarray, unusable: np.ndarray, placement: Placement, settings: RefPixSettings, dtype: DTypeLike
+) -> None:
+    """Correct some planes, with reference values of the given precision."""
+    strip = partial(_strip, block, unusable, placement, dtype=dtype)
+    offsets = _amplifier_offsets([strip(edge, _EVERYWHERE) for edge in (_LAST, _FIRST)], settings)
+    side = None
+    if settings.sides:
+        flanks = [strip(_EVERYWHERE, flank) for flank in (_FIRST, _LAST)]
+        side = _side_vector(flanks, offsets, settings, placement.rows)
+    _subtract(block, placement, offsets[:, placement.columns], side)
 
 
 def correct_one_output(
@@ -169,10 +181,12 @@ def _pixel_indices(turned: np.ndarray, placement: Placement) -> np.ndarray:
     return np.flatnonzero(placement.orientation.to_science(turned))
 
 
-def _strip(planes: np.ndarray, unusable: np.ndarray, placement: Placement, rows: slice, columns: slice) -> _Strip:
+def _strip(
+    planes: np.ndarray, unusable: np.ndarray, placement: Placement, rows: slice, columns: slice, *, dtype: DTypeLike
+) -> _Strip:
     """Copy a rectangle of the detector out of planes that cover a part of it; what they do not cover is 0 and bad."""
     shape = rows.stop - rows.start, columns.stop - columns.start
-    result = _Strip(np.zeros((len(planes), *shape), np.float32), np.ones(shape, bool))
+    result = _Strip(np.zeros((len(planes), *shape), dtype), np.ones(shape, bool))
     to_rows, from_rows = _overlap(rows, placement.rows)
     to_columns, from_columns = _overlap(columns, placement.columns)
     turn = placement.orientation.to_detector
@@ -192,7 +206,7 @@ def _overlap(wanted: slice, covered: slice) -> tuple[slice, slice]:
 
 
 def _amplifier_offsets(edges: list[_Strip], settings: RefPixSettings) -> np.ndarray:
-    """Offset of every detector column, (nplanes, 2048) float32: the mean of what the two edges say."""
+    """Offset of every detector column, (nplanes, 2048) of the type of the edges: the mean of what the two say."""
     parities = 2 if settings.odd_even_columns else 1
     number = len(edges[0].values)
     shape = _BORDER, _AMPLIFIERS, FULL_SIZE // _AMPLIFIERS // parities, parities
@@ -209,24 +223,27 @@ def _amplifier_offsets(edges: list[_Strip], settings: RefPixSettings) -> np.ndar
         total[:, defined] += means.reshape(number, -1)
         known += defined
     complete = (known > 0).reshape(_AMPLIFIERS, parities).all(axis=1, keepdims=True)
-    offsets = (total / np.maximum(known, 1)).astype(np.float32).reshape(number, _AMPLIFIERS, parities)
-    offsets = np.where(complete, offsets, np.float32(0))
+    offsets = (total / np.maximum(known, 1)).astype(edges[0].values.dtype).reshape(number, _AMPLIFIERS, parities)
+    offsets = np.where(complete, offsets, offsets.dtype.type(0))
     return np.broadcast_to(offsets[:, :, None, :], (number, *shape[1:])).reshape(number, FULL_SIZE)
 
 
 def _side_vector(flanks: list[_Strip], offsets: np.ndarray, settings: RefPixSettings, rows: slice) -> np.ndarray | None:
-    """Side signal of the rows of the array, (nplanes, nrows) float32; None without a good pixel."""
+    """Side signal of the rows of the array, (nplanes, nrows) float64; None without a good pixel."""
     if all(flank.bad.all() for flank in flanks):
         return None
     left = flanks[0].values - offsets[:, None, _FIRST]
     right = flanks[1].values - offsets[:, None, _LAST]
     bad = flanks[0].bad, flanks[1].bad
     signal = side_signal(left, right, bad, rows=rows, height=settings.smoothing_length)
-    return (settings.side_gain * signal).astype(np.float32)
+    return settings.side_gain * signal
 
 
 def _subtract(planes: np.ndarray, placement: Placement, offsets: np.ndarray, side: np.ndarray | None) -> None:
-    """Subtract a value per detector column and then one per detector row from planes in science orientation."""
+    """Subtract a value per detector column and then one per detector row from planes in science orientation.
+
+    Offsets in double precision leave no rounding between the two.
+    """
     orientation = placement.orientation
     vectors = [_science_vector(offsets, orientation.fast)]
     if side is not None:
@@ -234,12 +251,19 @@ def _subtract(planes: np.ndarray, placement: Placement, offsets: np.ndarray, sid
     number, ny, nx = planes.shape
     rows = min(ny, max(1, _TILE_PIXELS // nx))
     stack = max(1, _TILE_PIXELS // (rows * nx))
+    exact = offsets.dtype == np.float64
+    scratch = np.empty((min(stack, number), rows, nx)) if exact else None
     for first in range(0, number, stack):
         for start in range(0, ny, rows):
             tile = planes[first : first + stack, start : start + rows]
-            for vector in vectors:
-                part = vector[first : first + stack]
-                np.subtract(tile, part[:, start : start + rows] if part.shape[1] > 1 else part, out=tile)
+            parts = [vector[first : first + stack] for vector in vectors]
+            parts = [part[:, start : start + rows] if part.shape[1] > 1 else part for part in parts]
+            work = tile if scratch is None else scratch[: tile.shape[0], : tile.shape[1]]
+            np.subtract(tile, parts[0], out=work)
+            for part in parts[1:]:
+                np.subtract(work, part, out=work, casting="same_kind")
+            if scratch is not None:
+                np.copyto(tile, work, casting="same_kind")
 
 
 def _science_vector(values: np.ndarray, axis: int) -> np.ndarray:

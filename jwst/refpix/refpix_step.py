@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from jwst.refpix.reference_pixels import (
 )
 from jwst.stpipe import Step
 from stpipe import Param
-from stpipe.exceptions import NotBuiltError, Skip
+from stpipe.exceptions import InputError, NotBuiltError, Skip
 
 __all__ = ["RefPixStep"]
 
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 _SIDE_FLAGGED = frozenset({"SUB512", "SUB512S", "SUB32"})
 _SWITCH_OFF = "switch the step off with skip=True to go on without it"
+_NO_IRS2 = f"refpix cannot treat NIRSpec IRS2 readouts yet; {_SWITCH_OFF}"
+_NO_MIRI = f"refpix cannot treat MIRI detectors yet; {_SWITCH_OFF}"
 
 
 class RefPixStep(Step):
@@ -76,6 +79,17 @@ class RefPixStep(Step):
                 correct_zeroframe(ramp.zeroframe, correct)
         return self.complete(ramp)
 
+    def planned_references(self, parameters: Mapping[str, Any]) -> list[str]:
+        """Types that are looked up: ``refpix`` for NIRSpec readouts, ``sirskernel`` for that algorithm."""
+        types = ["refpix"] if parameters.get("meta.instrument.name") in (None, "NIRSPEC") else []
+        return [*types, *(["sirskernel"] if self.refpix_algorithm == "sirs" else [])]
+
+    def planned_refusal(self, parameters: Mapping[str, Any]) -> str:
+        """Say whether the readout is one that this release cannot treat."""
+        if "IRS2" in str(parameters.get("meta.exposure.readpatt")):
+            return _NO_IRS2
+        return _NO_MIRI if parameters.get("meta.instrument.name") == "MIRI" else ""
+
     def _settings(self) -> RefPixSettings:
         """The parameters of the near-infrared correction."""
         return RefPixSettings(
@@ -91,7 +105,7 @@ class RefPixStep(Step):
         refuse_irs2(ramp.data.shape, "refpix")
         meta = ramp.meta.subarray
         if ramp.meta.instrument.name == "MIRI":
-            raise NotBuiltError(f"refpix cannot treat MIRI detectors yet; {_SWITCH_OFF}")
+            raise NotBuiltError(_NO_MIRI)
         if getattr(meta, "multistripe_reads1", None) is not None:
             raise NotBuiltError(f"refpix cannot treat multi-stripe readouts (MSTR_RD1 is set) yet; {_SWITCH_OFF}")
         if self.refpix_algorithm == "sirs" and "FULL" in (meta.name or ""):
@@ -103,7 +117,7 @@ def _placement(ramp: Any) -> Placement:
 
     Raises
     ------
-    ValueError
+    InputError
         Subarray keywords are missing.
     Skip
         The subarray does not fit on the detector.
@@ -111,11 +125,11 @@ def _placement(ramp: Any) -> Placement:
     meta, shape = ramp.meta.subarray, tuple(ramp.data.shape[-2:])
     corner = meta.xstart, meta.ystart, meta.xsize, meta.ysize
     if any(value is None for value in corner):
-        raise ValueError(
+        raise InputError(
             "subarray metadata not found: SUBSTRT1, SUBSTRT2, SUBSIZE1 and SUBSIZE2 must all be set in the exposure"
         )
     if meta.fastaxis is None or meta.slowaxis is None:
-        raise ValueError("FASTAXIS and SLOWAXIS must both be set in the exposure")
+        raise InputError("FASTAXIS and SLOWAXIS must both be set in the exposure")
     orientation = Orientation(int(meta.fastaxis), int(meta.slowaxis))
     if min(shape) >= FULL_SIZE:
         return Placement(orientation, 0, 0, shape)
@@ -123,7 +137,7 @@ def _placement(ramp: Any) -> Placement:
     if min(x0, y0) < 0 or x0 + corner[2] > FULL_SIZE or y0 + corner[3] > FULL_SIZE:
         raise Skip(f"The subarray (corner {x0 + 1}, {y0 + 1}, size {corner[2]} x {corner[3]}) is not on the detector")
     if shape != (corner[3], corner[2]):
-        raise ValueError(
+        raise InputError(
             f"SUBSIZE1 and SUBSIZE2 are {corner[2]} x {corner[3]} but the array has {shape[1]} x {shape[0]}"
         )
     return Placement(orientation, x0, y0, shape)

@@ -16,7 +16,7 @@ def side_signal(
 
     Parameters
     ----------
-    left, right : (nplanes, 2048, 4) ndarray of float32, DN
+    left, right : (nplanes, 2048, 4) ndarray of float32 or float64, DN
         Reference columns of the whole detector.
     bad : two (2048, 4) ndarrays of bool
         Pixels of `left` and `right` not to use.
@@ -29,6 +29,11 @@ def side_signal(
     -------
     (nplanes, number of rows) ndarray of float64, DN
         The side that is defined where the other has no good pixel; 0 where both have none.
+
+    Notes
+    -----
+    Medians have the precision of the values, their average is double: so the released pipeline has it, and another
+    last bit here is one in every sample of a row.
     """
     sides = [_running_median(values, flags, rows, height) for values, flags in zip((left, right), bad)]
     known = [~np.isnan(side) for side in sides]
@@ -43,14 +48,14 @@ def _running_median(values: np.ndarray, bad: np.ndarray, rows: slice, height: in
     if bad.all():
         return np.full(shape, np.nan)
     window = _mirrored(rows.start - height // 2, rows.stop - height // 2 + height - 1)
-    values = np.where(bad[window], np.float32(np.inf), values[:, window]).reshape(shape[0], -1)
+    values = np.where(bad[window], values.dtype.type(np.inf), values[:, window]).reshape(shape[0], -1)
     width = bad.shape[-1]
     ordered = np.sort(np.lib.stride_tricks.sliding_window_view(values, height * width, axis=1)[:, ::width], axis=-1)
     good = (~bad[window]).sum(axis=1)
     number = np.lib.stride_tricks.sliding_window_view(good, height).sum(axis=1)
     lower, upper = np.maximum(number - 1, 0) // 2, np.minimum(number // 2, height * width - 1)
     row = np.arange(shape[1])
-    median = (ordered[:, row, lower].astype(np.float64) + ordered[:, row, upper]) / 2
+    median = ((ordered[:, row, lower] + ordered[:, row, upper]) / 2).astype(np.float64)
     median[:, number == 0] = np.nan
     median[np.isnan(ordered[..., -1])] = np.nan
     return median

@@ -19,7 +19,7 @@ __all__ = ["compare_files", "compare_folders"]
 RTOL = 1e-5
 VOLATILE = re.compile(r"^(DATE|CAL_VER|CAL_VCS|CRDS_VER|TELESCOP_VER|CHECKSUM|DATASUM)$")
 ASDF_VOLATILE = re.compile(
-    r"cal_logs|history|asdf_library|_fits_hash|meta\.date$|calibration_software|sw_version|extra_fits"
+    r"cal_logs|provenance|history|asdf_library|_fits_hash|meta\.date$|calibration_software|sw_version|extra_fits"
 )
 
 
