@@ -22,6 +22,9 @@ CROWDED = 100_000
 PAIRS = 1 << 20
 """Blobs and points compared at a time."""
 
+FEW_PAIRS = 400
+"""Up to this number of touching pairs, spreading labels is faster than building a graph."""
+
 SMALLEST_RING = 8
 """Fewest pixels that enclose a background pixel on all eight sides."""
 
@@ -163,10 +166,7 @@ def _label_image(pixels: NDArray[np.intp], shape: tuple[int, int]) -> NDArray[np
     return label(mask, structure=np.ones((3, 3)))[0].reshape(-1)[pixels]
 
 
-def _join(pixels: NDArray[np.intp], nx: int) -> NDArray[np.int32]:
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
+def _join(pixels: NDArray[np.intp], nx: int) -> NDArray[np.intp]:
     column = pixels % nx
     starts, ends = [], []
     for step, possible in ((1, column < nx - 1), (nx - 1, column > 0), (nx, None), (nx + 1, column < nx - 1)):
@@ -177,8 +177,27 @@ def _join(pixels: NDArray[np.intp], nx: int) -> NDArray[np.int32]:
         starts.append(np.flatnonzero(touches))
         ends.append(place[touches])
     start, end = np.concatenate(starts), np.concatenate(ends)
+    if start.size <= FEW_PAIRS:
+        return _spread(pixels.size, start, end)
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(start.size, dtype=np.int8), (start, end)), shape=(pixels.size, pixels.size))
     return connected_components(graph, directed=False)[1]
+
+
+def _spread(count: int, start: NDArray[np.intp], end: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Number the components of a small graph by their lowest member."""
+    label = np.arange(count)
+    while start.size:
+        lowest = np.minimum(label[start], label[end])
+        before = label.copy()
+        np.minimum.at(label, start, lowest)
+        np.minimum.at(label, end, lowest)
+        label = label[label]
+        if np.array_equal(label, before):
+            break
+    return label
 
 
 def _may_enclose(

@@ -28,6 +28,7 @@ from jwst.jump.large_events import SnowballParameters, flag_snowballs
 from jwst.jump.sigma_clip import clip_jumps, reset_lost_planes
 from jwst.jump.twopoint import Thresholds, iterative_hits, single_pass_hits, suspects
 from jwst.lib.dqflags import DO_NOT_USE, JUMP_DET, NO_GAIN_VALUE
+from stpipe.exceptions import InputError, ParameterError
 
 __all__ = ["Detector", "JumpCounts", "JumpParameters", "detect_jumps", "worker_count"]
 
@@ -151,7 +152,7 @@ def detect_jumps(
     if not (data.flags.c_contiguous and groupdq.flags.c_contiguous):
         raise ValueError("jump needs C-contiguous ramps and flags; use numpy.ascontiguousarray.")
     if detector.nframes <= 0:
-        raise ValueError(f"jump needs a positive number of frames in a group, not NFRAMES = {detector.nframes}.")
+        raise InputError(f"jump needs a positive number of frames in a group, not NFRAMES = {detector.nframes}.")
     pixeldq[~(detector.gain > 0)] |= np.uint32(NO_GAIN_VALUE | DO_NOT_USE)
     hits = _detect(_flatten(data, groupdq, detector), groupdq, parameters)
     drop_flags_of_unusable_groups(groupdq)
@@ -280,5 +281,5 @@ def worker_count(maximum_cores: str, nrows: int) -> int:
     except ValueError:
         wanted = named.get(text, 1)
     if wanted < 1:
-        raise ValueError(f"maximum_cores must be at least 1, not {text!r}; use 'none' for one core.")
+        raise ParameterError(f"maximum_cores must be at least 1, not {text!r}; use 'none' for one core.")
     return min(nrows, wanted, available)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from jwst.stpipe import Step
 from stpipe import Param
-from stpipe.exceptions import NotBuiltError, Skip
+from stpipe.exceptions import InputError, MissingMetadataError, NotBuiltError, Skip
 
 __all__ = ["JumpStep"]
 
 log = logging.getLogger(__name__)
 
 _FEWEST_GROUPS = 3
+_NO_SHOWERS = (
+    "The search for showers (jump.find_showers=True) is not in this release: set steps/jump/find_showers to False, "
+    "with steps={'jump': {'find_showers': False}} or --steps.jump.find_showers=false"
+)
 
 
 class JumpStep(Step):
@@ -74,10 +79,8 @@ class JumpStep(Step):
 
         Raises
         ------
-        ValueError
-            The data are not 4-D, or there is no group time or number of frames that could be used.
-        TypeError
-            The group time or the number of frames is missing.
+        InputError
+            The data are not 4-D, or the group time or the number of frames is missing or not positive.
         NotBuiltError
             Showers are asked for.
         """
@@ -86,8 +89,10 @@ class JumpStep(Step):
         started = time.perf_counter()
         with self.ramp(input_model) as ramp:
             self._refuse(ramp)
-            group_time = float(_needed(ramp, "group_time"))
-            nframes = int(_needed(ramp, "nframes"))
+            group_time = float(_needed(ramp, "group_time", "TGROUP"))
+            if not group_time > 0:
+                raise InputError(f"jump needs a positive TGROUP; meta.exposure.group_time is {group_time} here.")
+            nframes = int(_needed(ramp, "nframes", "NFRAMES"))
             parameters = self._parameters(group_time, nrows=ramp.data.shape[2])
             with self.reference(ramp, "gain") as gain, self.reference(ramp, "readnoise") as readnoise:
                 detector = _detector(gain, readnoise, nframes)
@@ -108,12 +113,16 @@ class JumpStep(Step):
     def _refuse(self, ramp: Any) -> None:
         """Raise for ramps and options that cannot be handled."""
         if ramp.data.ndim != 4:
-            raise ValueError(f"jump needs 4-D ramps; these data have {ramp.data.ndim} dimensions.")
+            raise InputError(f"jump needs 4-D ramps; these data have {ramp.data.ndim} dimensions.")
         if ramp.data.shape[1] < _FEWEST_GROUPS:
             log.warning("Cannot find jumps in ramps of %d groups", ramp.data.shape[1])
             raise Skip(f"jump detection needs at least {_FEWEST_GROUPS} groups in an integration")
         if self.find_showers:
-            raise NotBuiltError("find_showers is not in this release: set steps/jump/find_showers to False.")
+            raise NotBuiltError(_NO_SHOWERS)
+
+    def planned_refusal(self, parameters: Mapping[str, Any]) -> str:
+        """Say whether an option is on that this release does not have."""
+        return _NO_SHOWERS if self.find_showers else ""
 
     def _parameters(self, group_time: float, *, nrows: int) -> Any:
         """Translate the parameters of the step: times become numbers of groups."""
@@ -163,8 +172,11 @@ def _detector(gain: Any, readnoise: Any, nframes: int) -> Any:
     return Detector(gain.array("data"), readnoise.array("data"), nframes)
 
 
-def _needed(ramp: Any, name: str) -> float:
+def _needed(ramp: Any, name: str, keyword: str) -> float:
     value = getattr(ramp.meta.exposure, name, None)
     if value is None:
-        raise TypeError(f"jump needs meta.exposure.{name}, which this exposure does not have.")
+        raise MissingMetadataError(
+            f"jump needs meta.exposure.{name} ({keyword}), which this exposure does not have. "
+            f"Set it, or switch jump off with steps={{'jump': {{'skip': True}}}}."
+        )
     return value

@@ -142,3 +142,16 @@ def test_holes_of_small_blobs_count():
             expected += filled.sum() >= minimum
         blobs = find_blobs(np.flatnonzero(image), image.shape, minimum=minimum)
         assert len(blobs) == expected
+
+
+def test_few_and_many_pairs_give_the_same_components(monkeypatch):
+    import jwst.jump.blobs as blobs
+
+    image = np.random.default_rng(8).random((40, 37)) < 0.25
+    results = []
+    for limit in (0, 10_000):
+        monkeypatch.setattr(blobs, "FEW_PAIRS", limit)
+        results.append(blobs.find_blobs(np.flatnonzero(image), image.shape, minimum=1))
+    few, many = results
+    np.testing.assert_array_equal(few.area, many.area)
+    np.testing.assert_array_equal(few.members, many.members)
