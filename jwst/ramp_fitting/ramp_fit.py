@@ -16,6 +16,7 @@ from jwst.ramp_fitting.ramp_inputs import FitOptions, OptionalResults, Ramps, Ra
 __all__ = ["RampFit", "fit_ramps"]
 
 SAMPLES_PER_BLOCK = 1 << 18
+GATHERED_PER_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -89,4 +90,5 @@ def _hard_pixels(
         return everything
     hard |= fit_clean_pixels(ramps, noise, times, integrations=products[0], exposure=products[1])
     pixels = np.flatnonzero(hard)
+    step = min(step, max(1, GATHERED_PER_BLOCK // ramps.data.shape[0]))
     return [pixels[first : first + step] for first in range(0, pixels.size, step)]

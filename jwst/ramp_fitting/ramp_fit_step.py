@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from jwst.stpipe import Step
@@ -16,6 +17,10 @@ log = logging.getLogger(__name__)
 _IFU_TYPES = ("NRS_IFU", "MIR_MRS")
 _IFU_LAMP_TYPES = ("NRS_AUTOWAVE", "NRS_LAMP")
 _LIKELY_GROUPS = 4
+_NO_LIKELY = (
+    "The likelihood fit (ramp_fit.algorithm='LIKELY', or an exposure with its own read times) is not "
+    "part of this release; use ramp_fit.algorithm='OLS_C'"
+)
 
 
 class RampFitStep(Step):
@@ -36,7 +41,7 @@ class RampFitStep(Step):
     suppress_one_group = Param(True, "discard ramps with a single good group")
     firstgroup: int | None = Param(None, "first group to use, counted from 0")
     lastgroup: int | None = Param(None, "last group to use, counted from 0")
-    maximum_cores = Param("1", "worker processes: a number, 'quarter', 'half', 'all' or 'none'")
+    maximum_cores = Param("1", "accepted, not used: the fit runs on one core")
 
     def process(self, input_model: Any) -> Any:
         """Fit the ramps.
@@ -84,14 +89,16 @@ class RampFitStep(Step):
         ngroups = ramp.data.shape[1]
         asked = self.algorithm == "LIKELY" or bool(getattr(ramp.meta.exposure, "read_times", None))
         if asked and ngroups >= _LIKELY_GROUPS:
-            raise NotBuiltError(
-                "The likelihood fit (ramp_fit.algorithm='LIKELY', or an exposure with its own read times) is not "
-                "part of this release; use ramp_fit.algorithm='OLS_C'"
-            )
+            raise NotBuiltError(_NO_LIKELY)
         if asked:
             log.info(
                 "The likelihood fit needs %d groups; this exposure has %d, so OLS_C is used", _LIKELY_GROUPS, ngroups
             )
+
+    def planned_refusal(self, parameters: Mapping[str, Any]) -> str:
+        """Say whether the likelihood fit would be used, which this release does not have."""
+        likely = self.algorithm == "LIKELY" and (parameters.get("meta.exposure.ngroups") or 0) >= _LIKELY_GROUPS
+        return _NO_LIKELY if likely else ""
 
     def _options(self, ramp: Any) -> Any:
         """The choices of the fit."""

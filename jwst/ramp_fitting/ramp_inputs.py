@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stpipe.exceptions import InputError
+
 __all__ = ["FitOptions", "OptionalResults", "Rates", "RampTimes", "Ramps"]
 
 
@@ -25,7 +27,7 @@ class RampTimes:
 
     Raises
     ------
-    ValueError
+    InputError
         A time is missing or not positive.
     """
 
@@ -39,9 +41,11 @@ class RampTimes:
         for name, keyword in (("group_time", "TGROUP"), ("frame_time", "TFRAME"), ("nframes", "NFRAMES")):
             value = getattr(self, name)
             if value is None or not value > 0:
-                raise ValueError(f"The exposure has no usable {keyword} (meta.exposure.{name} is {value!r})")
+                raise InputError(
+                    f"The exposure has no usable {keyword} (meta.exposure.{name} is {value!r}), which ramp_fit needs"
+                )
         if self.groupgap is None:
-            raise ValueError("The exposure has no GROUPGAP (meta.exposure.groupgap is None)")
+            raise InputError("The exposure has no GROUPGAP (meta.exposure.groupgap is None), which ramp_fit needs")
         object.__setattr__(self, "group_time", float(np.float32(self.group_time)))
         object.__setattr__(self, "frame_time", float(np.float32(self.frame_time)))
 

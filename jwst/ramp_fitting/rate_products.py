@@ -24,7 +24,7 @@ def exposure_times(ramp: Any) -> RampTimes:
 
     Raises
     ------
-    ValueError
+    InputError
         A time is missing.
     """
     exposure = ramp.meta.exposure
