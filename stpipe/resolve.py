@@ -347,6 +347,9 @@ class _Sources:
 
         try:
             configs = reference_configs(self.cls, self.dataset, disable=self.disable)
+        except NotImplementedError as error:  # a step of no mission: there is nothing to look parameters up by
+            log.debug("No parameter references: %s", error)
+            return None, []
         except (OSError, TypeError, ValueError) as error:
             log.warning("Input dataset is not an instance of AbstractDataModel.")
             log.debug("No parameter references: %s", error)

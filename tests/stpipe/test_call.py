@@ -179,3 +179,15 @@ def test_an_exported_file_does_not_undo_an_output_dir_keyword(fakes, workdir):
     fakes.S1().export_config(workdir / "pars.asdf")
     fakes.S1.call(fakes.FakeModel("x_rate.fits"), config_file=str(workdir / "pars.asdf"), output_dir="d")
     assert (workdir / "d/x_s1.fits").is_file()
+
+
+def test_call_of_a_step_without_a_mission_layer():
+    from stpipe import Step
+
+    class Plain(Step):
+        spec = "output_ext = string(default='.fits')"
+
+        def process(self, value):
+            return value + 1
+
+    assert Plain.call(1) == 2
