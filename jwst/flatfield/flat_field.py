@@ -192,7 +192,10 @@ def apply_flat_field(model: Any, flat: FlatPlanes, *, inverse: bool = False) -> 
     shape = model.data.shape
     data, err = _plane(model, "data", shape), _plane(model, "err", shape)
     if type(model).__name__ == "GuiderCalModel":
-        science = SciencePlanes(data, err, np.empty_like(data))
+        model.var_flat = np.zeros(
+            shape, np.float32
+        )  # only in the ASDF tree, as in the release
+        science = SciencePlanes(data, err, model.var_flat)
     else:
         model.var_flat = np.zeros(shape, np.float32)
         names = ("var_flat", "var_poisson", "var_rnoise")

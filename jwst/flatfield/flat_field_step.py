@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from jwst.flatfield.flat_field import do_flat_field, is_nirspec_spectral, raise_not_built, reason_to_skip
@@ -63,11 +64,28 @@ class FlatFieldStep(Step):
             result.meta.ref_file.flat.name = os.path.basename(self.user_supplied_flat)
         return self.complete(result)
 
+    def planned_products(self, parameters: Mapping[str, Any]) -> list[str]:
+        """Paths of the result and of the flat that was used."""
+        flat = [self.planned_path(suffix="interpolatedflat")] if self.save_interpolated_flat else []
+        return [*flat, *super().planned_products(parameters)]
+
     def _flat(self, model: Any) -> Any:
         """The flat of the user, or that of CRDS."""
         if self.user_supplied_flat:
             return open_reference(self.user_supplied_flat, model, "flat")
-        return self.reference(model, "flat")
+        flat = self.reference(model, "flat")
+        for reftype in _TYPES[1:]:
+            self._record(model, reftype)
+        return flat
+
+    def _record(self, model: Any, reftype: str) -> None:
+        """Ask for a reference that only NIRSpec spectra need, since products name what CRDS said of it ("N/A")."""
+        from stpipe.crds_client import ReferenceServiceError
+
+        try:
+            self.get_reference_file(model, reftype)
+        except ReferenceServiceError as error:
+            log.debug("No %s reference, which this exposure does not need: %s", reftype.upper(), error)
 
 
 def _whole_flat(flat: Reference, model: Any) -> Any:
