@@ -106,22 +106,27 @@ def _quiet(settings: Settings) -> Iterator[_Listener]:
 
 
 def ask(
-    settings: Settings, parameters: dict[str, object], types: list[str], observatory: str, context: str | None
+    settings: Settings,
+    parameters: dict[str, object],
+    types: list[str],
+    observatory: str,
+    context: str | None,
+    download: bool = True,
 ) -> dict[str, str | LookupFailure]:
     """Best references from ``crds``: paths, "N/A" or failures, as `stpipe.crds_client.look_up`."""
     with _quiet(settings) as listener:
         try:
-            return _ask(parameters, types, observatory, context)
+            return _ask(parameters, types, observatory, context, download)
         except (Exception, SystemExit) as error:
             reason = _reason(error, listener, settings)
     return {name: LookupFailure(reason, observatory=observatory) for name in types}
 
 
 def _ask(
-    parameters: dict[str, object], types: list[str], observatory: str, context: str | None
+    parameters: dict[str, object], types: list[str], observatory: str, context: str | None, download: bool
 ) -> dict[str, str | LookupFailure]:
     from crds.client import api
-    from crds.core import heavy_client
+    from crds.core import config, heavy_client
 
     header = heavy_client.check_parameters(parameters)
     mode, final_context = heavy_client.get_processing_mode(observatory, context)
@@ -133,7 +138,8 @@ def _ask(
             found = heavy_client.hv_best_references(final_context, header, types)
     else:
         found = api.get_best_references(final_context, header, reftypes=types)
-    heavy_client.update_config_info(observatory)
+    if download:
+        heavy_client.update_config_info(observatory)
     lowered = {str(name).lower(): name_or_reason for name, name_or_reason in found.items()}
     answers: dict[str, str | LookupFailure] = {}
     wanted: dict[str, str] = {}
@@ -148,7 +154,9 @@ def _ask(
         else:
             wanted[name] = answer
     heavy_client.warn_bad_references(observatory, wanted)
-    if wanted:
+    if not download:
+        answers.update({name: str(config.locate_file(file, observatory)) for name, file in wanted.items()})
+    elif wanted:
         answers.update(api.cache_references(final_context, wanted, parameters=header))
     return answers
 

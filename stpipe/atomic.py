@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -9,7 +10,29 @@ from collections.abc import Callable
 
 from stpipe.exceptions import OutputError
 
-__all__ = ["write_atomically"]
+__all__ = ["check_folder", "write_atomically"]
+
+
+def check_folder(folder: str) -> None:
+    """Make sure that files can be written to a folder, or that it can be made; nothing is made yet.
+
+    Parameters
+    ----------
+    folder : str
+        Its path.
+
+    Raises
+    ------
+    OutputError
+        The folder, or what is there of its path, is no folder or cannot be written to.
+    """
+    there = os.path.abspath(folder)
+    while not os.path.lexists(there) and os.path.dirname(there) != there:
+        there = os.path.dirname(there)
+    if not os.path.isdir(there):
+        raise _cannot_write(folder, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise _cannot_write(folder, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def write_atomically(path: str, write: Callable[[str], object]) -> str:

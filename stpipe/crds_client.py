@@ -16,7 +16,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stpipe.exceptions import StpipeException
-from stpipe.reference_rules import Cache, MissingFileError, NoMatchError, RulesError, UnsupportedRulesError, condition
+from stpipe.reference_rules import (
+    Cache,
+    MissingFileError,
+    NoMatchError,
+    RulesError,
+    UnknownInstrumentError,
+    UnsupportedRulesError,
+    condition,
+)
 
 if TYPE_CHECKING:
     from stpipe._crds_service import CrdsError, ReferenceServiceError
@@ -42,6 +50,7 @@ __all__ = [
 CONNECT_SECONDS = 3.0
 _PROBE_VALID_SECONDS = 60.0
 _probes: dict[str, tuple[float, bool]] = {}
+_RULES = (".pmap", ".imap", ".rmap")
 _SERVERLESS = ("serverless", "server-less")
 _LATEST = ("latest", "{0}-latest", "{0}-operational")
 _ONLY_CRDS = (
@@ -57,6 +66,10 @@ _ONLY_CRDS = (
     "CRDS_REFERENCE_URI",
     "CRDS_PICKLE_URI",
     "CRDS_S3_ENABLED",
+)
+_NOT_FOUND = (
+    "The rules have no file for these values of the exposure: check its keywords, choose rules with CRDS_CONTEXT, "
+    "or give a file with --override_<type>."
 )
 _UNSET = ("", "none", "false", "0", "no")  # crds writes its defaults into the environment when it is imported
 _CACHE_OPTIONS = ("CRDS_IGNORE_MAPPING_CHECKSUM", "CRDS_ALLOW_BAD_RULES", "CRDS_ALLOW_BAD_REFERENCES")
@@ -90,7 +103,7 @@ class LookupFailure(StpipeException):
         super().__init__(reason)
 
     def __str__(self) -> str:
-        return self.reason if self.not_found else f"{self.reason}\n{explain_settings(self.observatory)}"
+        return f"{self.reason}\n{_NOT_FOUND if self.not_found else explain_settings(self.observatory)}"
 
 
 @dataclass(frozen=True)
@@ -194,6 +207,7 @@ def look_up(
     observatory: str,
     *,
     context: str | None = None,
+    download: bool = True,
 ) -> dict[str, str | LookupFailure]:
     """Best references of several types, each answered or refused by itself.
 
@@ -207,6 +221,8 @@ def look_up(
         ``"jwst"``.
     context : str, optional
         Context to use instead of the one in force.
+    download : bool, optional
+        False: fetch no reference; the path is then where it would be.
 
     Returns
     -------
@@ -223,11 +239,11 @@ def look_up(
         if isinstance(value, str | bool | int | float)
     }
     if _local(settings, conditioned, observatory):
-        answers, open_types = _ask_cache(settings, conditioned, types, observatory, context)
+        answers, open_types = _ask_cache(settings, conditioned, types, observatory, context, download)
     else:
         answers, open_types = {}, types
     if open_types:
-        answers.update(_ask_service(settings, dict(parameters), open_types, observatory, context))
+        answers.update(_ask_service(settings, dict(parameters), open_types, observatory, context, download))
     return {name: answers[name] for name in types}
 
 
@@ -238,7 +254,12 @@ def _local(settings: Settings, parameters: Mapping[str, str], observatory: str) 
 
 
 def _ask_cache(
-    settings: Settings, parameters: Mapping[str, str], types: list[str], observatory: str, context: str | None
+    settings: Settings,
+    parameters: Mapping[str, str],
+    types: list[str],
+    observatory: str,
+    context: str | None,
+    download: bool,
 ) -> tuple[dict[str, str | LookupFailure], list[str]]:
     """Answers from the cache, and the types that ``crds`` has to be asked for."""
     cache = settings.cache(observatory)
@@ -257,12 +278,17 @@ def _ask_cache(
             remaining.append(name)
         except MissingFileError as error:
             if reachable(settings.server):
-                remaining.append(name)
+                if download or error.path.endswith(_RULES):
+                    remaining.append(name)
+                else:
+                    answers[name] = error.path
             else:
                 reason = _missing(name, error, context)
                 if settings.server:
                     reason += f" The server {settings.server} cannot be reached."
                 answers[name] = LookupFailure(reason, observatory=observatory)
+        except UnknownInstrumentError as error:
+            answers[name] = LookupFailure(f"CRDS cannot answer: {error} (INSTRUME of the exposure).")
         except (RulesError, OSError) as error:
             answers[name] = LookupFailure(f"CRDS cannot answer for {name}: {error}.", observatory=observatory)
     return answers, remaining
@@ -296,11 +322,16 @@ def _context(settings: Settings, observatory: str) -> str:
 
 
 def _ask_service(
-    settings: Settings, parameters: dict[str, object], types: list[str], observatory: str, context: str | None
+    settings: Settings,
+    parameters: dict[str, object],
+    types: list[str],
+    observatory: str,
+    context: str | None,
+    download: bool,
 ) -> dict[str, str | LookupFailure]:
     from stpipe._crds_service import ask
 
-    return ask(settings, parameters, types, observatory, context)
+    return ask(settings, parameters, types, observatory, context, download)
 
 
 def get_multiple_reference_paths(

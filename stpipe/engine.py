@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 from stpipe import events
 from stpipe.exceptions import Skip
-from stpipe.outputs import check_overwrite_before_run, is_library, save_results, wants_saving
+from stpipe.outputs import check_folder_before_run, check_overwrite_before_run, is_library, save_results, wants_saving
 from stpipe.run_state import RunState, enter_state, parameters_restored
 
-__all__ = ["CancelToken", "Runnable", "cancellable", "checkpoint", "execute", "mark_skipped"]
+__all__ = ["CancelToken", "Runnable", "cancellable", "checkpoint", "execute", "mark_skipped", "rehearsed"]
 
 log = logging.getLogger("stpipe.step")
 
@@ -121,17 +121,21 @@ def execute(step: Any, args: Sequence[Any]) -> Any:
         state = stack.enter_context(enter_state(step, args))
         if state.outer is None:
             _enter_top_level(stack)
-        stack.enter_context(parameters_restored(step))
+        state.parameters = stack.enter_context(parameters_restored(step))
         stack.enter_context(_input_kept(step))
         stack.enter_context(step.running())
         lines = _start_recording(step, stack)
         first = len(lines) if step.parent is not None else 0
+        failed = True
         try:
             result = _reported(step, args, state) if events.active_stream() else _run_phases(step, args, state)
             step._on_run_end(result)
+            failed = False
             return result
         finally:
             step._log_records = lines[first:]
+            if state.outer is not None:
+                state.note_end(failed=failed)
 
 
 @contextmanager
@@ -173,6 +177,7 @@ def _run_phases(step: Any, args: Sequence[Any], state: RunState) -> Any:
     if step.skip and step.parent is not None:
         return _skip_by_parameter(step, args, state)
     if step.save_results:
+        check_folder_before_run(step)
         check_overwrite_before_run(step)
     result = _process(step, args, state)
     _finalize(step, result)
@@ -190,14 +195,43 @@ def _prepare(step: Any, args: Sequence[Any]) -> None:
 
         log.info("Step %s parameters are:%s", step.name, parameter_text(step.get_pars()))
     step._reference_files_used = []
+    if top_level and step.skip:
+        log.info("Step run as standalone, so skip set to False")
+    _settle(step, args)
+
+
+def _settle(step: Any, args: Sequence[Any]) -> None:
     if args:
         step.set_primary_input(args[0])
     step.save_results = wants_saving(step)
     if step.suffix is None:
         step.suffix = step.default_suffix()
-    if top_level and step.skip:
-        log.info("Step run as standalone, so skip set to False")
+    if step.parent is None and step.skip:
         step.skip = False
+
+
+@contextmanager
+def rehearsed(step: Any, args: Sequence[Any]) -> Iterator[None]:
+    """Have a step, inside the block, as it is in a run when ``process`` begins; nothing is run.
+
+    Parameters
+    ----------
+    step : Runnable
+        The step; afterwards it is what it was.
+    args : sequence
+        Arguments of the run.
+    """
+    kept = (step._input_filename, step._input_dir, step._last_input)
+    with ExitStack() as stack:
+        stack.enter_context(enter_state(step, args))
+        stack.enter_context(parameters_restored(step))
+        step.forget_last_input()
+        stack.enter_context(step.running())
+        try:
+            _settle(step, args)
+            yield
+        finally:
+            step._input_filename, step._input_dir, step._last_input = kept
 
 
 def _skip_by_parameter(step: Any, args: Sequence[Any], state: RunState) -> Any:
@@ -278,7 +312,7 @@ def _reported(step: Any, args: Sequence[Any], state: RunState) -> Any:
     parent = state.outer.event_uuid if state.outer else None
     unnamed = step.name == type(step).__name__
     label = {"step": (step.class_alias if unnamed else None) or step.name, "parent_uuid": parent}
-    start = events.emit("step_target_start", **label)
+    start = events.emit("step_target_start", event_data=_steps_to_come(step, args), **label)
     state.event_uuid = start.uuid if start else None
     fingerprint = _fingerprint(step)
     try:
@@ -291,6 +325,14 @@ def _reported(step: Any, args: Sequence[Any], state: RunState) -> Any:
         outcome = "step_target_success" if state.skip_reason is None else "step_target_skip"
         events.emit(outcome, event_data=_facts_of(step, state, fingerprint), **label)
         return result
+
+
+def _steps_to_come(step: Any, args: Sequence[Any]) -> dict[str, Any]:
+    """Keys of the sub-steps of a pipeline in order, as data of its event."""
+    from stpipe.planning import planned_keys
+
+    keys = planned_keys(step, args[0] if args else None)
+    return {"steps": keys} if keys else {}
 
 
 def _fingerprint(step: Any) -> str:

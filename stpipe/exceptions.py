@@ -9,19 +9,21 @@
         │   └── ParameterError (ValueError) 1   a parameter: wrong name, type or value
         ├── StepNotFoundError               1   no step of that name, alias or path
         ├── InputError (ValueError)         1   an input that is no usable exposure
+        │   └── MissingMetadataError (TypeError) 1   an input without a value that a step cannot do without
         ├── NotBuiltError                   1   a step or option that this release does not have yet
         ├── OutputError (OSError)           1   a product that cannot be written
         ├── ReferenceServiceError           1   CRDS cannot be asked (also a crds CrdsError)
         └── Skip                            not an error: nothing to do for this input
 
-``ReferenceServiceError`` lives in `stpipe.crds_client`, because it derives from the error of ``crds``, which is imported
-only when it is needed.
+``ReferenceServiceError`` lives in `stpipe.crds_client`, because it derives from the error of ``crds``, which is
+imported only when it is needed.
 """
 
 from __future__ import annotations
 
 __all__ = [
     "InputError",
+    "MissingMetadataError",
     "NotBuiltError",
     "OutputError",
     "ParameterError",
@@ -75,6 +77,10 @@ class StepNotFoundError(StpipeException):
 
 class InputError(StpipeException, ValueError):
     """The input is no exposure that the step can use."""
+
+
+class MissingMetadataError(InputError, TypeError):
+    """The input lacks metadata that a step cannot do without; a TypeError too, as in the released pipeline."""
 
 
 class NotBuiltError(StpipeException):

@@ -25,6 +25,7 @@ __all__ = [
     "LogConfig",
     "LoggedException",
     "RecordingHandler",
+    "collecting",
     "load_configuration",
     "recording",
 ]
@@ -268,6 +269,7 @@ class LogConfig(metaclass=_Applied):
         self._recorder: RecordingHandler | None = None
         self._sink: _Sink | None = None
         self._tokens: tuple[Token, Token] | None = None
+        self._shown: list[logging.Handler] = []
 
     @property
     def log_records(self) -> list[str]:
@@ -282,6 +284,7 @@ class LogConfig(metaclass=_Applied):
         for handler in handlers:
             handler.setFormatter(logging.Formatter(self.format))
             handler.setLevel(self.level)
+        self._shown = list(handlers)
         self._recorder = None
         if self.recording_formatter is not None:
             self._recorder = RecordingHandler(self.recording_level)
@@ -305,6 +308,28 @@ class LogConfig(metaclass=_Applied):
         for handler in self._sink.handlers:
             handler.close()
         self._sink = self._tokens = None
+        self._shown = []
+
+    def set_formatter(self, formatter: logging.Formatter) -> None:
+        """Have the shown lines, while the configuration is in force, made by another formatter."""
+        for handler in self._shown:
+            handler.setFormatter(formatter)
+
+    def console_handlers(self) -> list[logging.StreamHandler]:
+        """Handlers in force that write to standard output or standard error."""
+        streams = (handler for handler in self._shown if isinstance(handler, logging.StreamHandler))
+        return [handler for handler in streams if not isinstance(handler, logging.FileHandler)]
+
+    def shows_on_console(self, level: int) -> bool:
+        """Whether records of a level can be seen on standard output or standard error."""
+        return any(handler.level <= level for handler in self.console_handlers())
+
+    def show(self, record: logging.LogRecord) -> bool:
+        """Write a record that comes from no logger where the log is shown, but do not keep it; whether it is seen."""
+        for handler in self._shown:
+            if record.levelno >= handler.level:
+                handler.handle(record)
+        return self.shows_on_console(record.levelno)
 
     @contextmanager
     def context(self, names: Iterable[str] = ("root",)) -> Iterator[LogConfig]:
@@ -370,16 +395,31 @@ def recording(names: Iterable[str], formatter: logging.Formatter | None) -> Iter
     elif config is not None and config.recording_formatter is not None:
         yield config.log_records
     else:
-        recorder = RecordingHandler()
-        recorder.setFormatter(formatter)
-        sink = _Sink([recorder])
-        token = _sinks.set((*_sinks.get(), sink))
-        _routers.attach(sink, names, None)
-        try:
-            yield recorder.log_records
-        finally:
-            _routers.detach(sink)
-            _sinks.reset(token)
+        with collecting(names, formatter) as lines:
+            yield lines
+
+
+@contextmanager
+def collecting(
+    names: Iterable[str], formatter: logging.Formatter, *, level: int = logging.NOTSET
+) -> Iterator[list[str]]:
+    """Keep the log lines of a block that the loggers let pass, from ``level`` on, whatever configuration is in force.
+
+    Yields
+    ------
+    list of str
+        The lines, growing.
+    """
+    recorder = RecordingHandler(level)
+    recorder.setFormatter(formatter)
+    sink = _Sink([recorder])
+    token = _sinks.set((*_sinks.get(), sink))
+    _routers.attach(sink, names, None)
+    try:
+        yield recorder.log_records
+    finally:
+        _routers.detach(sink)
+        _sinks.reset(token)
 
 
 def load_configuration(

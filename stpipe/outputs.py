@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from stpipe.atomic import write_atomically
+from stpipe.atomic import check_folder, write_atomically
 from stpipe.exceptions import OutputError
 from stpipe.naming import given_output_file, input_name, layer_rank
 from stpipe.run_state import current_state, file_name_of
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SaveRequest",
+    "check_folder_before_run",
     "check_overwrite_before_run",
     "is_library",
     "overwrite_policy",
+    "planned_path",
+    "planned_paths",
     "save_model",
     "save_results",
     "saves_now",
@@ -105,6 +108,39 @@ def save_model(step: Step, model: Any, request: SaveRequest) -> str | list[str] 
         return _save_container(step, model, request)
     place = _single_place(step, model, request)
     return _write(step, model, request.path(step, place.base, place.idx))
+
+
+def planned_path(step: Step, request: SaveRequest) -> str:
+    """Path that `save_model` would give one model made from the primary input; nothing is written."""
+    place = _single_place(step, _stand_in(step), request)
+    return request.path(step, place.base, place.idx)
+
+
+def planned_paths(step: Step, count: int) -> list[str]:
+    """Paths that `save_results` would give ``count`` models made from the primary input; nothing is written."""
+    request = SaveRequest()
+    models = [_stand_in(step)] * count
+    return [request.path(step, place.base, place.idx) for place in _places(step, models, request)]
+
+
+def _stand_in(step: Step) -> Any:
+    """Make what names look at in a model: the file name."""
+    from types import SimpleNamespace
+
+    name = input_name(step)
+    return SimpleNamespace(meta=SimpleNamespace(filename=os.path.basename(name) if name else None))
+
+
+def check_folder_before_run(step: Step) -> None:
+    """Refuse to start a run whose ``output_dir``, its own or that of a parent, cannot be written to.
+
+    Raises
+    ------
+    OutputError
+        A product would fail for the same reason at the end of the run.
+    """
+    if step.search_attr("output_dir"):
+        check_folder(os.path.dirname(step.make_output_path()))
 
 
 def check_overwrite_before_run(step: Step) -> None:
@@ -250,9 +286,12 @@ def _save_container(step: Step, container: Any, request: SaveRequest) -> Any:
     places = _places(step, container, request)
 
     def save_one(model: Any, idx: int | None = None, output_file: str | None = None, **_: object) -> str:
-        if idx is None or idx >= len(places):
-            return _write(step, model, request.path(step, output_file or request.output_file, idx))
-        return _write(step, model, request.path(step, places[idx].base, places[idx].idx))
+        if idx is not None and idx < len(places):
+            place = places[idx]
+        else:
+            number, base = request.idx if idx is None else idx, output_file or request.output_file
+            place = _single_place(step, model, replace(request, idx=number, output_file=base))
+        return _write(step, model, request.path(step, place.base, place.idx))
 
     return container.save(path=request.output_file, save_model_func=save_one)
 
@@ -286,6 +325,7 @@ def _member_names(step: Step, library: Any, request: SaveRequest) -> Iterator[st
 
 
 def _write(step: Step, model: Any, path: str) -> str:
+    step.add_provenance(model)
     return _write_with(path, lambda temporary: step._save(model, temporary))
 
 

@@ -15,7 +15,7 @@ from stpipe.parameters import Param, class_parameters, declared_parameters
 if TYPE_CHECKING:
     from stpipe.step import Step
 
-__all__ = ["ParameterHolder"]
+__all__ = ["ParameterHolder", "slot"]
 
 NEAR_NAME = 0.8
 
@@ -61,7 +61,7 @@ class ParameterHolder:
         for name in layout.lists:
             own[name] = list(own[name])
         for name, value in values.items():
-            own[_slot(name)] = value
+            own[slot(name)] = value
         missing = [name for name in layout.required if name not in values]
         if missing:
             raise ParameterError("\n".join(f"Config parameter '{name}': missing" for name in missing))
@@ -81,7 +81,7 @@ class ParameterHolder:
         if not self._is_in_run():
             value = self._converted(name, value)
             self.__dict__["_sources"] = {**self.__dict__["_sources"], name: "attribute"}
-        self.__dict__[_slot(name)] = value
+        self.__dict__[slot(name)] = value
 
     def _converted(self, name: str, value: Any) -> Any:
         """Convert a value to the declared type; None and ``suffix = False`` mean "not set" and "no suffix"."""
@@ -161,7 +161,7 @@ class ParameterHolder:
 
     def _value(self, name: str) -> Any:
         """Return the value of a parameter as it was set."""
-        return self.__dict__.get(_slot(name))
+        return self.__dict__.get(slot(name))
 
     def update_pars(self, parameters: Mapping[str, Any]) -> None:
         """Set the parameters whose names are known, recursively for ``steps``; other names are a DEBUG line."""
@@ -200,7 +200,7 @@ class ParameterHolder:
         return default
 
 
-def _slot(name: str) -> str:
+def slot(name: str) -> str:
     """Name in the instance's ``__dict__``: ``input_dir`` is a property that looks at the parents too."""
     return "_input_dir" if name == "input_dir" else name
 
@@ -220,7 +220,7 @@ def _layout(cls: type) -> _Layout:
     cached = vars(cls).get("_layout_cache")
     if cached is not None and cached.params is params:
         return cached
-    defaults = {_slot(name): param.default for name, param in params.items()}
+    defaults = {slot(name): param.default for name, param in params.items()}
     lists = tuple(name for name, value in defaults.items() if isinstance(value, list))
     required = tuple(name for name, param in params.items() if param.required)
     layout = _Layout(params, defaults, lists, required, (*defaults, "_sources", "output_components"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from stpipe.step import Step
@@ -86,6 +86,22 @@ class Pipeline(Step):
             if override is not None:
                 return override
         return None
+
+    def planned_steps(self, parameters: Mapping[str, Any]) -> Sequence[str]:
+        """Return the keys of the sub-steps in the order in which `process` runs them, skipped ones too.
+
+        To be overridden where the order is not that of ``step_defs``, or depends on the exposure.
+
+        Parameters
+        ----------
+        parameters : mapping
+            ``meta.…`` values of the input by dotted name; empty where they are not known.
+        """
+        return tuple(self.sub_steps())
+
+    def planned_step_products(self, key: str, parameters: Mapping[str, Any]) -> list[str]:
+        """Return the paths that one sub-step would write; to be overridden where the pipeline changes its names."""
+        return self.sub_steps()[key].planned_products(parameters)
 
     def prefetch(self, *args: Any) -> None:
         """Look up the references of all sub-steps in one go."""

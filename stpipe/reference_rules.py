@@ -19,7 +19,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Cache", "MissingFileError", "NoMatchError", "RulesError", "UnsupportedRulesError", "condition"]
+__all__ = [
+    "Cache",
+    "MissingFileError",
+    "NoMatchError",
+    "RulesError",
+    "UnknownInstrumentError",
+    "UnsupportedRulesError",
+    "condition",
+]
 
 _NUMBER = re.compile(r"^([-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?|[+-]?[0-9]+\.)$")
 _DATE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$")
@@ -39,6 +47,10 @@ class RulesError(Exception):
 
 class UnsupportedRulesError(RulesError):
     """The rules or the values use something that only ``crds`` can evaluate."""
+
+
+class UnknownInstrumentError(RulesError):
+    """The rules do not know the instrument of the exposure."""
 
 
 class MissingFileError(RulesError):
@@ -188,7 +200,7 @@ class Cache:
         """Parsed rmap of one type; None when the type is declared not applicable."""
         imap = self._selector(context).get(instrument.upper())
         if imap is None:
-            raise RulesError(f"unknown instrument {instrument!r} for context {context!r}")
+            raise UnknownInstrumentError(f"unknown instrument {instrument!r} for context {context!r}")
         if imap in _NO_REFERENCE:
             return None
         rmap = self._selector(imap).get(reference_type.upper())

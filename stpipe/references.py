@@ -83,6 +83,14 @@ class ReferenceSession:
             known.update(crds_client.look_up(parameters, new, observatory, context=context))
         return {name: known[name] for name in wanted}
 
+    def locate(
+        self, parameters: Mapping[str, object], types: Iterable[str], observatory: str
+    ) -> dict[str, str | LookupFailure]:
+        """Like `answers`, without fetching anything: a path may be where the file would be. Not remembered."""
+        self._bind(observatory)
+        context = self.contexts.get(observatory)
+        return crds_client.look_up(parameters, types, observatory, context=context, download=False)
+
     def warn_once(self, key: str, message: str) -> None:
         """Log a WARNING the first time that this key is used in the run, then DEBUG."""
         log.log(logging.DEBUG if key in self._warned else logging.WARNING, message)
@@ -189,7 +197,7 @@ def _use_override(step: Any, override: Any, reference_file_type: str) -> Any:
         step._reference_files_used.append((reference_file_type, "N/A"))
         return "N/A"
     path = os.path.abspath(override)
-    check_reference_open(path)
+    _check_override_open(reference_file_type, path)
     step._reference_files_used.append((reference_file_type, path))
     return path
 
@@ -234,8 +242,18 @@ def prefetch(step: Any, *args: Any) -> None:
 
 def _check_override(name: str, override: Any) -> None:
     if isinstance(override, str):
-        check_reference_open(override)
+        _check_override_open(name, override)
     log.info("Override for %s reference file is '%s'.", name.upper(), override)
+
+
+def _check_override_open(name: str, path: str) -> None:
+    """Open the file of an override; the error says which parameter named it."""
+    try:
+        check_reference_open(path)
+    except OSError as error:
+        option = crds_client.get_override_name(name)
+        reason = f"{error.strerror} ({option} can be a file that is readable, a data model, or 'N/A')"
+        raise type(error)(error.errno, reason, path) from error
 
 
 def _dataset_name(dataset: Any) -> str:

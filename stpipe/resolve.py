@@ -214,7 +214,7 @@ def _converted(param: Param[Any], path: str, found: tuple[Any, Layer], problems:
         return param.convert(value, path=path, root_dir=layer.root_dir)
     except ParameterError as error:
         place = f" ({layer.source})" if layer.source.startswith(("file:", "crds:")) else ""
-        problems[f"{error}{place}"] = None
+        problems[f"{error}{place}\n    allowed: {param.check}"] = None
         return None
 
 

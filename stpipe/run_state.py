@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from stpipe.step import Step
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RunScope",
     "RunState",
+    "StepRun",
     "current_state",
     "enter_state",
     "input_names_of",
@@ -50,6 +51,16 @@ class RunScope:
             self.inputs.add(os.path.realpath(path))
 
 
+class StepRun(NamedTuple):
+    """One step that has run, kept until the top-level run ends."""
+
+    step: Step
+    status: str
+    reason: str | None
+    seconds: float
+    references: list[tuple[str, str]]
+
+
 @dataclass(slots=True, eq=False)
 class RunState:
     """One run of one step.
@@ -70,6 +81,16 @@ class RunState:
         Why the step had nothing to do.
     event_uuid : str or None
         The ``step_target_start`` event of this run.
+    history : list of StepRun
+        What has run so far inside this run and is over; kept by the outermost run only.
+    parameters : list
+        The parameters with which the run started, as `parameters_restored` gives them.
+    ident : str or None
+        Identity of the run in the provenance of its products.
+    earlier : list or None
+        Provenance that the input brought along.
+    inputs_before : frozenset of str
+        What a shared scope had read before this run.
     """
 
     step: Step
@@ -80,7 +101,29 @@ class RunState:
     skip_reason: str | None = None
     event_uuid: str | None = None
     started: float = field(default_factory=time.perf_counter)
+    history: list[StepRun] = field(default_factory=list)
+    parameters: list[tuple[Step, Snapshot]] = field(default_factory=list)
+    ident: str | None = None
+    earlier: list[Any] | None = None
+    inputs_before: frozenset[str] = frozenset()
 
+    @property
+    def outermost(self) -> RunState:
+        """The top-level run that this one is part of."""
+        state = self
+        while state.outer is not None:
+            state = state.outer
+        return state
+
+    def note_end(self, *, failed: bool) -> None:
+        """Enter the run of this step into the history of the outermost run."""
+        status = "failed" if failed else "done" if self.skip_reason is None else "skipped"
+        seconds = time.perf_counter() - self.started
+        entry = StepRun(self.step, status, self.skip_reason, seconds, self.step._reference_files_used)
+        self.outermost.history.append(entry)
+
+
+Snapshot = list[tuple[str, Any, list | None]]
 
 _STATE: ContextVar[RunState | None] = ContextVar("stpipe_run", default=None)
 _SCOPE: ContextVar[RunScope | None] = ContextVar("stpipe_run_scope", default=None)
@@ -107,6 +150,8 @@ def enter_state(step: Step, args: Sequence[object]) -> Iterator[RunState]:
     outer = _STATE.get()
     scope = outer.scope if outer else _SCOPE.get() or RunScope()
     state = RunState(step, scope, outer, input_names_of(args))
+    if outer is None and scope.inputs:
+        state.inputs_before = frozenset(scope.inputs)
     token = _STATE.set(state)
     try:
         yield state
@@ -135,13 +180,13 @@ _INPUT = ("_input_filename", "_last_input")
 
 
 @contextmanager
-def parameters_restored(step: Step) -> Iterator[None]:
-    """Put the parameters of ``step`` and its sub-steps back when the block is left, whichever way."""
+def parameters_restored(step: Step) -> Iterator[list[tuple[Step, Snapshot]]]:
+    """Put the parameters of ``step`` and its sub-steps back when the block is left, whichever way; give them."""
     names = [name for name in step.run_scoped_names() if name != "_input_dir"]
     saved = [(step, _snapshot(step, names))]
     saved += [(member, _snapshot(member, (*member.run_scoped_names(), *_INPUT))) for member in _below(step)]
     try:
-        yield
+        yield saved
     finally:
         for member, values in saved:
             _restore(member, values)
@@ -153,7 +198,7 @@ def _below(step: Step) -> Iterator[Step]:
         yield from _below(sub_step)
 
 
-def _snapshot(step: Step, names: Sequence[str]) -> list[tuple[str, Any, list | None]]:
+def _snapshot(step: Step, names: Sequence[str]) -> Snapshot:
     values = step.__dict__
     return [
         (name, value, list(value) if isinstance(value, list) else None)
@@ -162,7 +207,7 @@ def _snapshot(step: Step, names: Sequence[str]) -> list[tuple[str, Any, list | N
     ]
 
 
-def _restore(step: Step, saved: list[tuple[str, Any, list | None]]) -> None:
+def _restore(step: Step, saved: Snapshot) -> None:
     values = step.__dict__
     for name, value, content in saved:
         if value is _MISSING:

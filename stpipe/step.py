@@ -14,6 +14,7 @@ from stpipe.engine import checkpoint, execute
 from stpipe.parameter_holder import ParameterHolder
 from stpipe.parameters import Param, check_declarations, validate_mapping
 from stpipe.step_files import InputDir, StepFiles, Suffix
+from stpipe.step_views import StepViews
 
 if TYPE_CHECKING:
     from stpipe.resolve import Resolved
@@ -39,7 +40,7 @@ class _Call:
         return self.function.__get__(owner, type(owner))
 
 
-class Step(StepFiles, ParameterHolder):
+class Step(StepViews, StepFiles, ParameterHolder):
     """One unit of work: subclass it, declare parameters, write `process`.
 
     Parameters

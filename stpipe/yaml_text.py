@@ -43,7 +43,7 @@ def read_tree(path: str, content: bytes) -> Any:
     Raises
     ------
     ValidationError
-        The text is no YAML.
+        The text is no YAML, or an ASDF file that is truncated.
     """
     if is_asdf(content) and _BLOCK_MAGIC in content:
         return _read_with_asdf(path)
@@ -51,18 +51,27 @@ def read_tree(path: str, content: bytes) -> Any:
 
     try:
         text = content.decode("utf-8")
-        return yaml.load(_tree_text(text) if is_asdf(content) else text, Loader=_loader())
+        return yaml.load(_tree_text(path, text) if is_asdf(content) else text, Loader=_loader())
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ValidationError(f"Parameter file '{path}' cannot be read: {error}") from error
 
 
-def _tree_text(text: str) -> str:
-    """Cut the YAML document out of an ASDF file; an empty one has none."""
+def _tree_text(path: str, text: str) -> str:
+    """Cut the YAML document out of an ASDF file.
+
+    Raises
+    ------
+    ValidationError
+        It has no beginning or no end; what there is may parse and lack parameters.
+    """
     start = text.find("%YAML")
-    if start < 0:
-        return ""
     end = text.find("\n...", start)
-    return text[start:] if end < 0 else text[start : end + 1]
+    if start < 0 or end < 0:
+        raise ValidationError(
+            f"Parameter file '{path}' is an ASDF file without a complete tree (from %YAML to a line '...'): it is "
+            "truncated. Copy or write it again."
+        )
+    return text[start : end + 1]
 
 
 @lru_cache(maxsize=1)

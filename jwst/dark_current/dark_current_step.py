@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -66,6 +66,11 @@ class DarkCurrentStep(Step):
                 product = used.product(kept, ramp.meta.instrument.name)
                 self.save_model(product, output_file=self.dark_output, suffix=False, force=True)
         return self.complete(ramp)
+
+    def planned_products(self, parameters: Mapping[str, Any]) -> list[str]:
+        """Paths of the result and of the dark that was subtracted."""
+        dark = [self.planned_path(output_file=self.dark_output, suffix=False)] if self.dark_output else []
+        return [*dark, *super().planned_products(parameters)]
 
     def _set_average(self, ramp: Any, reference: Any) -> None:
         """Record the average dark current in the ramp."""

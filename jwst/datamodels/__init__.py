@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     from stdatamodels.jwst.datamodels import open  # noqa: A004
 
     from jwst.datamodels.container import ModelContainer
+    from jwst.datamodels.library import ModelLibrary
+    from jwst.datamodels.source_container import SourceModelContainer
 
-__all__ = ["ModelContainer", "open"]
+__all__ = ["ModelContainer", "ModelLibrary", "SourceModelContainer", "open"]
 
-_HERE = {"ModelContainer": "jwst.datamodels.container"}
-_NOT_BUILT = ("ModelLibrary", "SourceModelContainer")
+_HERE = {
+    "ModelContainer": "jwst.datamodels.container",
+    "ModelLibrary": "jwst.datamodels.library",
+    "SourceModelContainer": "jwst.datamodels.source_container",
+}
 _SOURCE = "stdatamodels.jwst.datamodels"
 
 if not any(isinstance(finder, AliasFinder) for finder in sys.meta_path):
@@ -32,8 +37,6 @@ def __getattr__(name: str) -> Any:
 
     if name.startswith("__"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in _NOT_BUILT:
-        raise AttributeError(f"{__name__}.{name} is not part of this release")
     home = import_module(_HERE.get(name, _SOURCE))
     try:
         value = getattr(home, name)

@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from stpipe.library_members import member_path
+
 __all__ = ["first_science_path", "is_association", "product_members", "read_association"]
 
 
@@ -75,5 +77,5 @@ def first_science_path(path: str | os.PathLike) -> str:
     folder = os.path.dirname(os.path.expandvars(os.path.expanduser(path)))
     for member in product_members(read_association(path)):
         if str(member["exptype"]).lower() == "science":
-            return os.path.join(folder, str(member["expname"]))
+            return member_path(str(member["expname"]), folder)
     raise ValueError(f"The association {os.fspath(path)} has no science member")

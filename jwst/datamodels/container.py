@@ -9,6 +9,7 @@ from typing import Any
 
 from jwst.datamodels.asn_file import is_association, product_members, read_association
 from jwst.datamodels.utils import attrs_to_group_id
+from stpipe.library_members import member_path
 
 __all__ = ["ModelContainer"]
 
@@ -102,7 +103,7 @@ class ModelContainer(MutableSequence):
             wanted = {kind.lower() for kind in self.asn_exptypes}
             members = [member for member in members if str(member["exptype"]).lower() in wanted]
         members = members[: self.asn_n_members]
-        paths = [os.path.join(folder, _expanded(member["expname"])) for member in members]
+        paths = [member_path(member["expname"], folder) for member in members]
         self._models = _open_all(paths, kwargs)
         for model, member in zip(self._models, members):
             self._annotate(model, member, folder)
@@ -235,10 +236,6 @@ class ModelContainer(MutableSequence):
 def _empty_association() -> dict[str, Any]:
     members = [{"exptype": "", "expname": ""}]
     return {"asn_id": None, "asn_pool": None, "products": [{"name": "", "members": members}]}
-
-
-def _expanded(name: str) -> str:
-    return os.path.expandvars(os.path.expanduser(name))
 
 
 def _is_model(value: object) -> bool:

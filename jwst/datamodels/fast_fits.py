@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
 __all__ = ["open_fits", "open_ramp"]
 
+log = logging.getLogger(__name__)
+
 LARGE = 1 << 16
+RAMP_AXES = 4
 _FLOAT32 = ("SCI", "ZEROFRAME", "REFOUT", "AVDRKCUR")
 
 
@@ -33,7 +37,7 @@ def open_ramp(path: str, cls: type) -> Any:
     FileNotFoundError
         There is no such file.
     InputError
-        The file is no FITS file, it is truncated, or it has no SCI extension.
+        The file is no FITS file, it is truncated, it has no SCI extension, or no ramps in it.
 
     Notes
     -----
@@ -51,11 +55,34 @@ def open_ramp(path: str, cls: type) -> Any:
     with open_fits(path) as hdulist:
         if "SCI" not in hdulist:
             raise InputError(f"The input file {path} has no SCI extension: it is not an exposure")
+        axes = len(hdulist["SCI"].shape)
+        if axes != RAMP_AXES:
+            raise InputError(
+                f"The SCI extension of {path} has {axes} axes; ramps have {RAMP_AXES} (integration, group, row, "
+                "column). Give the uncalibrated exposure, ..._uncal.fits, or ramps made from it"
+            )
         for hdu in hdulist:
             if not isinstance(hdu, (fits.ImageHDU, fits.PrimaryHDU)) or not hdu.shape:
                 continue
             if hdu.name in _FLOAT32 and math.prod(hdu.shape) >= LARGE:
                 hdu.__dict__["data"] = read_image(hdu, path=path)
+        return _made_of(hdulist, cls, path)
+
+
+def _made_of(hdulist: Any, cls: type, path: str) -> Any:
+    """Make a model; without the ASDF extension where that names an extension which has been taken out of the file."""
+    try:
+        return _validated_once(hdulist, cls)
+    except KeyError as error:
+        if "ASDF" not in hdulist:
+            raise
+        log.warning(
+            "The ASDF extension of %s does not fit its other extensions (%s): it is not used, metadata come from the "
+            "keywords alone",
+            path,
+            error.args[0] if error.args else error,
+        )
+        del hdulist["ASDF"]
         return _validated_once(hdulist, cls)
 
 

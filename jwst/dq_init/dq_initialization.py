@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jwst.lib.dqflags import DO_NOT_USE
+from stpipe.exceptions import InputError
 
 __all__ = ["add_user_dq", "flag_bad_pixels"]
 
@@ -47,9 +48,9 @@ def add_user_dq(mask: np.ndarray, user_dq: np.ndarray) -> None:
 
     Raises
     ------
-    ValueError
+    InputError
         The shapes differ.
     """
     if user_dq.shape != mask.shape:
-        raise ValueError(f"user_dq has shape={user_dq.shape} but expecting {mask.shape}, the shape of the exposure")
+        raise InputError(f"user_dq has shape={user_dq.shape} but expecting {mask.shape}, the shape of the exposure")
     np.bitwise_or(mask, user_dq.astype(np.uint32), out=mask)

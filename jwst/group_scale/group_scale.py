@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from stpipe.exceptions import InputError
+
 __all__ = ["group_scale_factor", "rescale_groups"]
 
 
@@ -27,13 +29,13 @@ def group_scale_factor(nframes: int | None, frame_divisor: int | None) -> float 
 
     Raises
     ------
-    ValueError
+    InputError
         `nframes` is 0 while a divisor is given.
     """
     if nframes is None or frame_divisor is None or nframes == frame_divisor:
         return None
     if nframes == 0:
-        raise ValueError(f"NFRAMES is 0 while FRMDIVSR is {frame_divisor}: the header of the exposure is wrong")
+        raise InputError(f"NFRAMES is 0 while FRMDIVSR is {frame_divisor}: the header of the exposure is wrong")
     return float(frame_divisor) / nframes
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from stpipe.exceptions import InputError
+
 __all__ = ["group_differences", "guider_rates"]
 
 FINE_GROUPS = 4
@@ -29,7 +31,7 @@ def group_differences(data: np.ndarray, exp_type: str) -> np.ndarray:
 
     Raises
     ------
-    ValueError
+    InputError
         The data are not four-dimensional, or have fewer integrations or groups than the mode needs.
 
     Notes
@@ -37,18 +39,18 @@ def group_differences(data: np.ndarray, exp_type: str) -> np.ndarray:
     Source: spec guider_cds.md, "Algorithm".
     """
     if data.ndim != 4:
-        raise ValueError(f"Guider data must have 4 dimensions (integration, group, row, column), not {data.ndim}")
+        raise InputError(f"Guider data must have 4 dimensions (integration, group, row, column), not {data.ndim}")
     fine = exp_type == "FGS_FINEGUIDE"
     needed = FINE_GROUPS if fine else 2
     if data.shape[1] < needed:
-        raise ValueError(f"{exp_type} data need at least {needed} groups; these have {data.shape[1]}")
+        raise InputError(f"{exp_type} data need at least {needed} groups; these have {data.shape[1]}")
     if fine:
         first, last = (data[:, part].mean(axis=1) for part in (slice(FINE_GROUPS), slice(-FINE_GROUPS, None)))
         return last - first
     if not exp_type.startswith("FGS_ID"):
         return data[:, 1] - data[:, 0]
     if len(data) < 2:
-        raise ValueError(f"{exp_type} data need two integrations, to keep the smaller difference; these have one")
+        raise InputError(f"{exp_type} data need two integrations, to keep the smaller difference; these have one")
     pair = data[:2, 1] - data[:2, 0]
     return np.minimum(pair[0], pair[1])[None]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stpipe.exceptions import NotBuiltError
+from stpipe.exceptions import InputError, NotBuiltError
 
 __all__ = ["FULL_SIZE", "Orientation", "Placement", "refuse_irs2"]
 
@@ -26,7 +26,7 @@ class Orientation:
 
     Raises
     ------
-    ValueError
+    InputError
         The two are not one of ±1 and one of ±2.
     """
 
@@ -35,7 +35,7 @@ class Orientation:
 
     def __post_init__(self) -> None:
         if {abs(self.fast), abs(self.slow)} != {1, 2}:
-            raise ValueError(f"FASTAXIS={self.fast} and SLOWAXIS={self.slow} must be ±1 and ±2, or ±2 and ±1")
+            raise InputError(f"FASTAXIS={self.fast} and SLOWAXIS={self.slow} must be ±1 and ±2, or ±2 and ±1")
 
     @property
     def transposed(self) -> bool:

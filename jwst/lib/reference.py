@@ -37,6 +37,7 @@ _KEYWORDS = {
     "subarray.fastaxis": "FASTAXIS",
     "subarray.slowaxis": "SLOWAXIS",
 }
+_AXES = {"gain": 2, "readnoise": 2, "superbias": 2, "saturation": 2, "mask": 2, "linearity": 3}
 _PRIMARY = {"mask": "dq", "linearity": "coeffs"}
 
 
@@ -182,6 +183,12 @@ class Reference:
             shape = self.shape(self._primary())
             if shape is None:
                 raise InputError(f"{self.name} has no array {self._primary()!r}: it is no {self._reftype} reference")
+            axes = _AXES.get(self._reftype, len(shape))
+            if len(shape) != axes:
+                raise InputError(
+                    f"The array {self._primary()!r} of {self.name} has {len(shape)} axes; that of a {self._reftype} "
+                    f"reference has {axes}"
+                )
             science = science_subarray(self._science)
             corner = tuple(self.meta(f"subarray.{key}") for key in ("xstart", "ystart", "xsize", "ysize"))
             instrument = self._science.meta.instrument.name or ""
@@ -189,7 +196,7 @@ class Reference:
                 reference = reference_subarray(corner, shape, instrument=instrument)
                 self._window = matching_window(science, reference, shape=_science_shape(self._science))
             except ValueError as error:
-                raise ValueError(f"{error} ({self._reftype} reference {self.name})") from None
+                raise InputError(f"{error} ({self._reftype} reference {self.name})") from None
             self._matched = True
         return self._window
 
@@ -336,7 +343,7 @@ def _standard_flags(raw: np.ndarray, table: np.ndarray) -> np.ndarray:
     from stdatamodels.jwst.datamodels.dqflags import pixel
 
     pairs, kept = [], 0
-    columns = {column.upper(): column for column in table.dtype.names}
+    columns = {column.upper(): column for column in table.dtype.names or ()}
     for row in table:
         name = row[columns["NAME"]]
         name = (name.decode() if isinstance(name, bytes) else str(name)).strip()

@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from stpipe.exceptions import NotBuiltError
+from stpipe.exceptions import InputError, NotBuiltError
 
 __all__ = ["Subarray", "matching_window", "reference_subarray", "science_subarray"]
 
@@ -50,7 +50,7 @@ def science_subarray(model: Any) -> Subarray:
 
     Raises
     ------
-    ValueError
+    InputError
         A value is missing, or the corner is less than 1.
     NotBuiltError
         The exposure was read out in stripes.
@@ -62,7 +62,7 @@ def science_subarray(model: Any) -> Subarray:
         )
     values = (meta.xstart, meta.ystart, meta.xsize, meta.ysize)
     if any(value is None for value in values):
-        raise ValueError(
+        raise InputError(
             "Can't determine science file subarray properties: "
             "SUBSTRT1, SUBSTRT2, SUBSIZE1 and SUBSIZE2 must all be set in the exposure"
         )
@@ -90,13 +90,13 @@ def reference_subarray(corner: tuple[int | None, ...], shape: tuple[int, ...], *
 
     Raises
     ------
-    ValueError
+    InputError
         A keyword is missing and the array is not full frame, or the corner is less than 1.
     """
     ny, nx = shape[-2:]
     if any(value is None for value in corner):
         if (ny, nx) != ((1024, 1032) if instrument == "MIRI" else (2048, 2048)):
-            raise ValueError(
+            raise InputError(
                 "Can't determine ref file subarray properties: SUBSTRT1, SUBSTRT2, SUBSIZE1 or SUBSIZE2 is missing "
                 f"in the reference, and its {ny} x {nx} array is not a full frame"
             )
@@ -132,7 +132,7 @@ def matching_window(science: Subarray, reference: Subarray, *, shape: tuple[int,
 
     Raises
     ------
-    ValueError
+    InputError
         The exposure is not inside the reference.
     """
     ny, nx = shape[-2:]
@@ -142,7 +142,7 @@ def matching_window(science: Subarray, reference: Subarray, *, shape: tuple[int,
     x0, y0 = science.xstart - reference.xstart, science.ystart - reference.ystart
     x1, y1 = x0 + science.xsize, y0 + science.ysize
     if x0 < 0 or y0 < 0 or x1 > reference.xsize or y1 > reference.ysize:
-        raise ValueError(
+        raise InputError(
             f"Bad reference file slice indexes: rows {y0}:{y1} and columns {x0}:{x1} are wanted of a reference of "
             f"{reference.ysize} x {reference.xsize}"
         )
@@ -152,4 +152,4 @@ def matching_window(science: Subarray, reference: Subarray, *, shape: tuple[int,
 def _check_corner(subarray: Subarray, what: str) -> None:
     """Refuse corners that are not on the detector."""
     if subarray.xstart < 1 or subarray.ystart < 1:
-        raise ValueError(f"Bad subarray corners in the {what} file: {subarray.xstart}, {subarray.ystart}")
+        raise InputError(f"Bad subarray corners in the {what} file: {subarray.xstart}, {subarray.ystart}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from jwst.stpipe import Step
 from stpipe import Param
+from stpipe.exceptions import MissingMetadataError, ParameterError
 
 __all__ = ["PersistenceStep"]
 
@@ -103,7 +105,7 @@ class PersistenceStep(Step):
         from jwst.persistence.trap_exposure import empty_map, load_trap_map, run_traps, trap_model, trap_product
 
         if self.flag_pers_cutoff is None:
-            raise TypeError("flag_pers_cutoff must be a number of DN")
+            raise ParameterError("Config parameter 'flag_pers_cutoff' of persistence must be a number of DN, not None")
         with ExitStack() as stack:
             references: Any = tuple(stack.enter_context(self.reference(ramp, name)) for name in _TRAP_REFERENCES)
             model, frame = trap_model(references, self.flag_pers_cutoff)
@@ -112,14 +114,29 @@ class PersistenceStep(Step):
             traps = load_trap_map(path, frame, ramp.meta.instrument.detector)
         else:
             traps = empty_map(len(model.families), frame)
-        keep = (self.save_persistence or "").strip().lower() not in _FALSE and self._saves(self)
-        released = np.zeros_like(ramp.data) if keep else None
+        released = np.zeros_like(ramp.data) if self._keeps_released() else None
         run_traps(ramp, model, traps, released)
         if self.save_trapsfilled and self._run_saves():
             self.save_model(trap_product(ramp, traps), suffix="trapsfilled", force=True)
         if released is not None:
             self.save_model(_released_product(ramp, released), suffix="output_pers", force=True)
         return self.complete(ramp)
+
+    def planned_products(self, parameters: Mapping[str, Any]) -> list[str]:
+        """Paths of the result, and of what the algorithm keeps for later exposures."""
+        paths = []
+        if self.algorithm == "traps":
+            paths += [self.planned_path(suffix="trapsfilled")] if self.save_trapsfilled and self._run_saves() else []
+            paths += [self.planned_path(suffix="output_pers")] if self._keeps_released() else []
+        elif self.save_persistence:
+            from jwst.persistence.state import state_path
+
+            paths.append(str(state_path(self.save_persistence)))
+        return [*paths, *super().planned_products(parameters)]
+
+    def _keeps_released(self) -> bool:
+        """Whether the signal that traps released is to be saved."""
+        return (self.save_persistence or "").strip().lower() not in _FALSE and self._saves(self)
 
     @staticmethod
     def _saves(step: Any) -> bool:
@@ -145,7 +162,9 @@ def _data_set(ramp: Any) -> Any:
     rows = 0 if table is None else len(table)
     nints = ramp.data.shape[0]
     if rows < nints and exposure.start_time is None:
-        raise TypeError("The exposure has neither INT_TIMES for all integrations nor a start time (EXPSTART)")
+        raise MissingMetadataError(
+            "The exposure has neither INT_TIMES for all integrations nor a start time (EXPSTART)"
+        )
     starts = []
     for index in range(nints):
         if rows > index:

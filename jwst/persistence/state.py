@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from stpipe.exceptions import InputError
+
 __all__ = ["WindowEnds", "read_window_ends", "state_path", "write_window_ends"]
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ def read_window_ends(path: str | Path, detector: str, *, shape: tuple[int, int],
 
     Raises
     ------
-    ValueError
+    InputError
         A pixel of the file is outside the exposure.
     """
     import asdf
@@ -88,7 +90,7 @@ def _dense(entry: Mapping[str, Any], shape: tuple[int, int], path: str | Path) -
     rows, cols = (np.asarray(entry[key]).astype(np.int64) for key in ("rows", "cols"))
     outside = rows.size and (rows.max() >= shape[0] or cols.max() >= shape[1])
     if outside:
-        raise ValueError(
+        raise InputError(
             f"The persistence file {path} was made for a larger array than {shape[0]} x {shape[1]}; "
             "use one of exposures with the same subarray"
         )

@@ -15,6 +15,7 @@ import numpy as np
 from jwst.lib.subarray import Subarray, science_subarray
 from jwst.persistence.trap_tables import Timing, families_of
 from jwst.persistence.traps import TrapExposure, TrapModel, age_traps, clean_density, clean_full_well, follow_traps
+from stpipe.exceptions import InputError, MissingMetadataError
 
 __all__ = ["TrapMap", "empty_map", "load_trap_map", "run_traps", "trap_model", "trap_product"]
 
@@ -46,13 +47,13 @@ class TrapMap:
 
         Raises
         ------
-        ValueError
+        InputError
             The exposure is not inside the map.
         """
         ny, nx = shape[-2:]
         y0, x0 = science.ystart - self.frame.ystart, science.xstart - self.frame.xstart
         if x0 < 0 or y0 < 0 or y0 + ny > self.filled.shape[-2] or x0 + nx > self.filled.shape[-1]:
-            raise ValueError(
+            raise InputError(
                 f"Can't extract matching subarray from the map of filled traps: rows {y0}:{y0 + ny} and columns "
                 f"{x0}:{x0 + nx} are wanted of {self.filled.shape[-2]} x {self.filled.shape[-1]}"
             )
@@ -78,13 +79,13 @@ def trap_model(references: tuple[Any, Any, Any], cutoff: float) -> tuple[TrapMod
 
     Raises
     ------
-    TypeError
+    MissingMetadataError
         The trap density does not say where on the detector it lies.
     """
     density, parameters, full_well = references
     corner = [density.meta(f"subarray.{key}") for key in ("xstart", "ystart")]
     if None in corner:
-        raise TypeError(f"{density.name} has no subarray corner: SUBSTRT1 and SUBSTRT2 must be set")
+        raise MissingMetadataError(f"{density.name} has no subarray corner: SUBSTRT1 and SUBSTRT2 must be set")
     ny, nx = density.shape("data")[-2:]
     model = TrapModel(
         clean_density(density.array("data"), density.dq()),
@@ -116,26 +117,26 @@ def load_trap_map(path: str, frame: Subarray, detector: str | None) -> TrapMap:
     ------
     FileNotFoundError
         There is no such file.
-    ValueError
+    InputError
         The path has no extension, or the map does not have three dimensions.
-    TypeError
+    MissingMetadataError
         The map has no end time (EXPEND) or, having another size than the reference, no corner.
     """
     from stdatamodels.jwst import datamodels
 
     if not Path(path).suffix:
-        raise ValueError(f"input_trapsfilled={path!r} is no file name with an extension such as .fits")
+        raise InputError(f"input_trapsfilled={path!r} is no file name with an extension such as .fits")
     if not Path(path).is_file():
         raise FileNotFoundError(f"input_trapsfilled: there is no file {path}")
     with datamodels.TrapsFilledModel(path) as model:
         if model.data.ndim != 3:
-            raise ValueError(f"{path} has {model.data.ndim} dimensions; a map of filled traps has three")
+            raise InputError(f"{path} has {model.data.ndim} dimensions; a map of filled traps has three")
         filled = np.array(model.data, dtype=np.float32, order="C")
         end_time = model.meta.exposure.end_time
         corner = (model.meta.subarray.xstart, model.meta.subarray.ystart)
         other = model.meta.instrument.detector
     if end_time is None:
-        raise TypeError(f"{path} has no end time (EXPEND), so that the age of its traps is not known")
+        raise MissingMetadataError(f"{path} has no end time (EXPEND), so that the age of its traps is not known")
     if detector and other and other != detector:
         log.warning("The map of filled traps %s is of detector %s, but the exposure is of %s", path, other, detector)
     filled[np.isnan(filled)] = 0
@@ -143,7 +144,7 @@ def load_trap_map(path: str, frame: Subarray, detector: str | None) -> TrapMap:
     if (ny, nx) == (frame.ysize, frame.xsize):
         return TrapMap(filled, frame, float(end_time))
     if None in corner:
-        raise TypeError(f"{path} has no subarray corner: SUBSTRT1 and SUBSTRT2 must be set")
+        raise MissingMetadataError(f"{path} has no subarray corner: SUBSTRT1 and SUBSTRT2 must be set")
     return TrapMap(filled, Subarray(int(corner[0]), int(corner[1]), nx, ny), float(end_time))
 
 
@@ -163,7 +164,7 @@ def run_traps(ramp: Any, model: TrapModel, traps: TrapMap, released: np.ndarray 
 
     Raises
     ------
-    TypeError
+    MissingMetadataError
         A time that is needed is missing.
     """
     timing = _timing(ramp)
@@ -245,5 +246,5 @@ def _timing(ramp: Any) -> Timing:
 def _required(value: Any, what: str) -> Any:
     """A metadata value that may not be missing."""
     if value is None:
-        raise TypeError(f"The exposure has no {what}, which the trap model needs")
+        raise MissingMetadataError(f"The exposure has no {what}, which the trap model needs")
     return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jwst.charge_migration.charge_migration_step import ChargeMigrationStep
@@ -26,10 +26,11 @@ from jwst.reset.reset_step import ResetStep
 from jwst.rscd.rscd_step import RscdStep
 from jwst.saturation.saturation_step import SaturationStep
 from jwst.stpipe import Pipeline, query_step_status
+from jwst.stpipe.inputs import GUIDE_TYPES
 from jwst.stpipe.not_built import NotBuiltStep
 from jwst.superbias.superbias_step import SuperBiasStep
 from stpipe import Param
-from stpipe.exceptions import NotBuiltError
+from stpipe.exceptions import InputError, NotBuiltError
 
 __all__ = ["Detector1Pipeline", "step_order"]
 
@@ -53,6 +54,7 @@ _NEAR_INFRARED = ("group_scale", "dq_init", "saturation", "ipc", "superbias", "r
 _COMMON = ("charge_migration", "jump", "picture_frame", "clean_flicker_noise", "persistence")
 _AFTER_RAMPS = ("ramp_fit", "gain_scale")
 _WITHOUT_TRAPS = ("MIRI", "NIRSPEC")
+_FOR_GUIDERS = ("group_scale", "dq_init")
 
 
 def step_order(instrument: str | None, *, traps: bool = False) -> tuple[str, ...]:
@@ -135,20 +137,23 @@ class Detector1Pipeline(Pipeline):
 
         Raises
         ------
+        InputError
+            The exposure is one of guide stars.
         NotBuiltError
-            One of these steps is not part of this release.
+            One of these steps, or an option of it, is not part of this release.
         """
-        self._instrument = self._instrument_of(args[0]) if args else None
+        parameters = self._parameters_of(args[0]) if args else {}
+        self._instrument = parameters.get("meta.instrument.name")
         if self._instrument is not None:
-            self._refuse_missing_steps(self._instrument)
+            self._refuse(parameters)
         super().prefetch(*args)
 
-    def _instrument_of(self, dataset: Any) -> str | None:
-        """Instrument of an input from its metadata alone; None if they cannot be read, which `process` will explain."""
+    def _parameters_of(self, dataset: Any) -> Mapping[str, Any]:
+        """Metadata of an input without opening a model; empty if they cannot be read, which `process` will explain."""
         try:
-            return self._get_crds_parameters(self.make_input_path(dataset))[0].get("meta.instrument.name")
+            return self._get_crds_parameters(self.make_input_path(dataset))[0]
         except (OSError, TypeError, ValueError, KeyError):
-            return None
+            return {}
 
     def _active_steps(self) -> Iterator[Any]:
         """Yield the sub-steps that run for the instrument of this run; all before one is known."""
@@ -170,17 +175,48 @@ class Detector1Pipeline(Pipeline):
     def _order(self, instrument: str | None) -> tuple[str, ...]:
         return step_order(instrument, traps=not self.persistence.skip and self.persistence.algorithm == "traps")
 
-    def _refuse_missing_steps(self, instrument: str | None) -> None:
-        """Raise NotBuiltError naming every step that would run and is not part of this release."""
-        steps = [getattr(self, key) for key in self._order(instrument)]
-        missing = [step.name for step in steps if isinstance(step, NotBuiltStep) and not step.skip]
-        if missing:
-            switches = ", ".join(f"'{name}': {{'skip': True}}" for name in missing)
-            options = " ".join(f"--steps.{name}.skip=true" for name in missing)
-            raise NotBuiltError(
-                f"This release does not have the steps that {self.class_alias} would run on this exposure: "
-                f"{', '.join(missing)}. Switch them off with steps={{{switches}}} or {options}"
-            )
+    def planned_steps(self, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the keys of the steps in the order in which they run for the instrument of an exposure."""
+        return (*self._order(parameters.get("meta.instrument.name")), *_AFTER_RAMPS)
+
+    def planned_products(self, parameters: Mapping[str, Any]) -> list[str]:
+        """Paths of the rates, and of the ramps where they are kept."""
+        if not self.save_results:
+            return []
+        fits = not self.ramp_fit.skip
+        ramps = [self.planned_path(suffix="ramp")] if self.save_calibrated_ramp and fits else []
+        return [*ramps, *(self.planned_path(suffix=name) for name in (("rateints", "rate") if fits else ("ramp",)))]
+
+    def planned_step_products(self, key: str, parameters: Mapping[str, Any]) -> list[str]:
+        """Paths that a step writes; ramp_fit and gain_scale have two results each, unless there are no rates."""
+        step = self.sub_steps()[key]
+        if key == "ramp_fit":
+            return list(_fit_products(step))
+        if key == "gain_scale" and step.save_results and not self.ramp_fit.skip:
+            return [step.planned_path(suffix=name) for name in ("gain_scale", "gain_scaleints")]
+        return super().planned_step_products(key, parameters)
+
+    def _refuse(self, parameters: Mapping[str, Any]) -> None:
+        """Refuse an exposure that could not be processed to the end, before anything runs; see `prefetch`."""
+        steps = [getattr(self, key) for key in self.planned_steps(parameters)]
+        active = [step for step in steps if not step.skip]
+        exp_type = parameters.get("meta.exposure.type")
+        if exp_type in GUIDE_TYPES and any(step.name not in _FOR_GUIDERS for step in active):
+            raise InputError(f"{self.class_alias} is not for guide stars (EXP_TYPE {exp_type}); use calwebb_guider")
+        missing = [step.name for step in active if isinstance(step, NotBuiltStep)]
+        reasons = [self._missing_text(missing)] if missing else []
+        reasons += [step.planned_refusal(parameters) for step in active if step.name not in missing]
+        if any(reasons):
+            raise NotBuiltError("\n".join(filter(None, reasons)))
+
+    def _missing_text(self, missing: list[str]) -> str:
+        """Name steps that are not part of this release, and how to do without them."""
+        switches = ", ".join(f"'{name}': {{'skip': True}}" for name in missing)
+        options = " ".join(f"--steps.{name}.skip=true" for name in missing)
+        return (
+            f"This release does not have the steps that {self.class_alias} would run on this exposure: "
+            f"{', '.join(missing)}. Switch them off with steps={{{switches}}} or {options}"
+        )
 
     def process(self, input: Any) -> Any:
         """Process one exposure.
@@ -197,14 +233,16 @@ class Detector1Pipeline(Pipeline):
 
         Raises
         ------
+        InputError
+            The exposure is one of guide stars, or no ramp.
         NotBuiltError
-            A step that would run is not part of this release.
+            A step that would run, or an option of it, is not part of this release.
         """
         log.info("Starting %s", self.class_alias)
         ramp = self.prepare_output(input, open_as_ramp=True)
         del input
         self._instrument = ramp.meta.instrument.name
-        self._refuse_missing_steps(self._instrument)
+        self._refuse(self._get_crds_parameters(ramp)[0])
         ramp = self._correct(ramp)
         if self.save_calibrated_ramp:
             self.save_model(ramp, suffix="ramp")
@@ -241,3 +279,13 @@ class Detector1Pipeline(Pipeline):
         """Rescale for the gain; ``suffix`` is that of the product of gain_scale itself."""
         self.gain_scale.suffix = suffix
         return self.gain_scale.run(model)
+
+
+def _fit_products(step: Any) -> Iterator[str]:
+    """Paths that ramp_fit writes in the pipeline: the optional results, and both rates if it saves its results."""
+    from stpipe.outputs import planned_paths
+
+    if step.save_opt:
+        yield step.planned_path(suffix="fitopt", output_file=step.opt_name or step.search_attr("_input_filename"))
+    if step.save_results:
+        yield from planned_paths(step, 2)

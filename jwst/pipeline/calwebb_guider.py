@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from jwst.dq_init.dq_init_step import DQInitStep
 from jwst.flatfield.flat_field_step import FlatFieldStep
 from jwst.guider_cds.guider_cds_step import GuiderCdsStep
 from jwst.stpipe import Pipeline
+from jwst.stpipe.inputs import GUIDE_TYPES
 from stpipe.exceptions import InputError
 
 __all__ = ["GuiderPipeline"]
@@ -42,8 +44,8 @@ class GuiderPipeline(Pipeline):
 
         Raises
         ------
-        ValueError
-            guider_cds did not run on raw data, which flat_field cannot use.
+        InputError
+            The exposure is not one of guide stars, or guider_cds did not run on raw data, which flat_field cannot use.
         """
         from stdatamodels.jwst.datamodels import GuiderCalModel, GuiderRawModel
 
@@ -55,6 +57,11 @@ class GuiderPipeline(Pipeline):
         else:
             model = self.prepare_output(input, open_as_type=GuiderRawModel)
         del input
+        exp_type = model.meta.exposure.type
+        if exp_type is not None and exp_type not in GUIDE_TYPES:
+            raise InputError(
+                f"{self.class_alias} is for guide stars, not for EXP_TYPE {exp_type}; use calwebb_detector1"
+            )
         model = self.guider_cds.run(self.dq_init.run(model))
         if isinstance(model, GuiderRawModel) and not self.flat_field.skip:
             raise InputError(
@@ -64,3 +71,7 @@ class GuiderPipeline(Pipeline):
         model = self.flat_field.run(model)
         log.info("Ending %s", self.class_alias)
         return model
+
+    def planned_products(self, parameters: Mapping[str, Any]) -> list[str]:
+        """Path of the calibrated exposure."""
+        return [self.planned_path(suffix="cal")] if self.save_results else []

@@ -31,10 +31,11 @@ def flagged_pixels(ramps: Ramps) -> np.ndarray:
     (ny * nx,) ndarray of bool
         True where any group of any integration has a flag, or the pixel must not be used.
     """
-    groupdq = ramps.groupdq.reshape(-1, *ramps.groupdq.shape[2:])
-    flagged = np.zeros(groupdq.shape[1:], np.uint8)
-    rows = max(1, (1 << 17) // flagged.shape[1])
-    for first in range(0, flagged.shape[0], rows):
+    nints, ngroups, ny, nx = ramps.groupdq.shape
+    groupdq = ramps.groupdq.reshape(nints * ngroups, ny, nx)
+    flagged = np.zeros((ny, nx), np.uint8)
+    rows = max(1, (1 << 17) // nx)
+    for first in range(0, ny, rows):
         np.bitwise_or.reduce(groupdq[:, first : first + rows], axis=0, out=flagged[first : first + rows])
     result = flagged.reshape(-1) != 0
     result |= (ramps.pixeldq.reshape(-1) & np.uint32(DO_NOT_USE | SATURATED)) != 0

@@ -39,8 +39,8 @@ class RampFitStep(Step):
     save_opt = Param(False, "save the fit of every segment as product 'fitopt'")
     opt_name = Param("", "base name of that product; empty: the name of the input")
     suppress_one_group = Param(True, "discard ramps with a single good group")
-    firstgroup: int | None = Param(None, "first group to use, counted from 0")
-    lastgroup: int | None = Param(None, "last group to use, counted from 0")
+    firstgroup = Param(None, "first group to use, counted from 0", type=int)
+    lastgroup = Param(None, "last group to use, counted from 0", type=int)
     maximum_cores = Param("1", "accepted, not used: the fit runs on one core")
 
     def process(self, input_model: Any) -> Any:

@@ -119,6 +119,10 @@ class JwstStep(Step):
         """Note what was made of an input, so that it can be the result of a skipped run."""
         if is_model(result) and not isinstance(init, list | tuple):
             self.__dict__["_prepared"] = (init, weakref.ref(result))
+            if result._instance.get("provenance"):
+                from stpipe.provenance import keep_earlier_runs
+
+                keep_earlier_runs(result._instance["provenance"])
 
     def _skipped_result(self, args: Sequence[Any], reason: str) -> Any:
         """Result of a run that raised `Skip`: the first argument, opened or copied as `process` would have it."""
@@ -238,6 +242,7 @@ class JwstStep(Step):
         if reference_files_used:
             self._record_references(result, reference_files_used)
         self._record_log_lines(result)
+        self._record_provenance(result)
 
     def _record_references(self, result: Any, reference_files_used: list[tuple[str, str]]) -> None:
         from stpipe.crds_client import get_svn_version
@@ -253,6 +258,34 @@ class JwstStep(Step):
             known.crds.context_used = context
         if self.parent is None:
             log.info("Results used CRDS context: %s", context or "none used")
+
+    def _record_provenance(self, result: Any) -> None:
+        """Write the provenance into a result of a top-level run; one that is saved gets it then."""
+        if self.parent is None and not self.save_results:
+            self.add_provenance(result)
+
+    def add_provenance(self, model: Any) -> None:
+        """Write into the tree of a model, beside ``cal_logs``, what made it; see `stpipe.provenance`.
+
+        Parameters
+        ----------
+        model : object
+            Changed in place if it is a data model. No keyword and no extension comes of it in a FITS file.
+        """
+        if not is_model(model):
+            return
+        from stpipe.provenance import append_run, record_run
+
+        record = record_run(self.software_versions())
+        if record is not None:
+            model._instance["provenance"] = append_run(model._instance.get("provenance"), record)
+
+    @classmethod
+    def software_versions(cls) -> dict[str, str]:
+        """Versions that the provenance of a product names."""
+        from stpipe.provenance import versions_of
+
+        return versions_of("jwst", "stpipe", "numpy", "scipy", "astropy", "asdf", "stdatamodels", "crds")
 
     def _record_log_lines(self, result: Any) -> None:
         """Write the log lines so far under the alias of the pipeline, or of the step itself."""
@@ -283,6 +316,8 @@ class JwstPipeline(Pipeline, JwstStep):
         log.info("Results used CRDS context: %s", _session_context() or "none used")
         if self.class_alias and is_model(result):
             self._record_log_lines(result)
+        if is_model(result):
+            self._record_provenance(result)
 
 
 def _session_context() -> str | None:

@@ -131,8 +131,14 @@ def simple_values(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fits_parameters(path: str | os.PathLike) -> dict[str, Any]:
+    import warnings
+
     from astropy.io import fits
 
-    header = fits.getheader(os.fspath(path), 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", fits.verify.VerifyWarning
+        )  # opening the file tells, once, what is wrong with it
+        header = fits.getheader(os.fspath(path), 0)
     table = header_keywords()
     return simple_values({table[keyword]: header[keyword] for keyword in header if keyword in table})

@@ -8,12 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Request", "converted", "crds_parameters", "is_model", "native_arrays", "ramp_class", "take"]
+from stpipe.exceptions import InputError, StpipeException
+
+__all__ = ["GUIDE_TYPES", "Request", "converted", "crds_parameters", "is_model", "native_arrays", "ramp_class", "take"]
 
 GUIDE_TYPES = frozenset(
     {"FGS_ID-STACK", "FGS_ID-IMAGE", "FGS_ACQ1", "FGS_ACQ2", "FGS_TRACK", "FGS_FINEGUIDE"},
 )
 _RAMP_CLASSES = ("RampModel", "SuperstripeRampModel", "GuiderRawModel")
+_EXTENSIONS = frozenset({"fits", "asdf", "json"})
 _RAMP_ARRAYS = ("data", "pixeldq", "groupdq", "dq", "err", "zeroframe", "refout")
 
 
@@ -121,6 +124,7 @@ def _owned_container(init: Any, request: Request, open_model: Callable[..., Any]
 
 def _opened(path: Any, request: Request, open_model: Callable[..., Any]) -> Any:
     """Open one file."""
+    _check_kind(os.fspath(path))
     if request.open_as is not None:
         return _opened_as(path, request.open_as, request.options)
     if request.as_ramp and not str(path).endswith(".json"):
@@ -136,7 +140,33 @@ def _opened_as(path: Any, cls: Callable[..., Any], options: Mapping[str, Any]) -
         from jwst.datamodels.fast_fits import open_ramp
 
         return open_ramp(os.fspath(path), cls)  # type: ignore[arg-type]
-    return cls(path, **options)
+    try:
+        return cls(path, **options)
+    except (OSError, StpipeException):
+        raise
+    except Exception as error:
+        raise InputError(f"The input file {path} cannot be read as {_name_of(cls)}: {error}") from error
+
+
+def _name_of(opener: Callable[..., Any]) -> str:
+    return str(getattr(opener, "__name__", opener))
+
+
+def _check_kind(path: str) -> None:
+    """Refuse a name that cannot be one of an exposure or association, in words that say what can.
+
+    Raises
+    ------
+    InputError
+        A folder, or a name without an extension that is known.
+    """
+    if os.path.isdir(path):
+        raise InputError(f"The input file {path} is a directory; give the name of a file in it")
+    if not _EXTENSIONS.intersection(os.path.basename(path).lower().split(".")[-2:]):
+        raise InputError(
+            f"The input file {path} is no exposure by its name, which ends neither with .fits or .asdf, nor with .json "
+            "for an association"
+        )
 
 
 def _readable_parameters(path: Any) -> dict[str, Any]:
@@ -179,8 +209,6 @@ def converted(model: Any, cls: type) -> Any:
     import logging
 
     import numpy as np
-
-    from stpipe.exceptions import InputError
 
     if isinstance(model, cls):
         return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from jwst.stpipe.core import JwstStep
@@ -22,6 +23,10 @@ class NotBuiltStep(JwstStep):
             Always.
         """
         raise NotBuiltError(self.refusal())
+
+    def planned_refusal(self, parameters: Mapping[str, Any]) -> str:
+        """Say that a run would refuse any input; see `stpipe.step_views.StepViews.planned_refusal`."""
+        return self.refusal()
 
     def refusal(self) -> str:
         """Say what is missing and how to do without it."""

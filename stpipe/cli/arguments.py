@@ -15,6 +15,10 @@ class UsageError(Exception):
     """The command line cannot be understood; exit code 2."""
 
 
+class _Unrecognized(UsageError):
+    """One argument that means nothing, with what may have been meant."""
+
+
 @dataclass(frozen=True)
 class OptionKind:
     """How an option is written.
@@ -27,11 +31,17 @@ class OptionKind:
         What it does.
     boolean : bool
         A parameter that may be given without a value, meaning true.
+    choices : tuple of str
+        Values allowed for an option of ``strun``; those of a parameter, for completion.
+    native : bool
+        An option of ``strun`` that gives way to a parameter of the same name.
     """
 
     metavar: str = ""
     help: str = ""
     boolean: bool = False
+    choices: tuple[str, ...] = ()
+    native: bool = False
 
 
 BUILT_IN: dict[str, OptionKind] = {
@@ -45,6 +55,18 @@ BUILT_IN: dict[str, OptionKind] = {
     "save-parameters": OptionKind("FILE", "Write the parameters to this ASDF file, then run"),
     "disable-crds-steppars": OptionKind(help="Do not get parameters from CRDS"),
     "debug": OptionKind(help="On an error, open the debugger where it happened"),
+    "explain": OptionKind(help="Print every parameter, its value and who set it; run nothing", native=True),
+    "dry-run": OptionKind(
+        help="Print the steps in order, their references and the files that would be written; run nothing", native=True
+    ),
+    "progress": OptionKind(
+        "{auto,plain,none}",
+        "Show how far the run is: bars in a terminal and lines in a log (auto, the default), lines, or nothing",
+        choices=("auto", "plain", "none"),
+        native=True,
+    ),
+    "quiet": OptionKind(help="Show only warnings and errors, and no progress", native=True),
+    "json-log": OptionKind(help="Log in JSON, one object per line, with the events of the run", native=True),
 }
 _BOOLEAN_WORDS = frozenset({"true", "on", "1", "yes", "false", "off", "0", "no"})
 _SHORT = {"-h": "help", "-v": "verbose"}
@@ -111,10 +133,11 @@ def parse_arguments(argv: Sequence[str], parameters: Mapping[str, OptionKind]) -
     Raises
     ------
     UsageError
-        Unknown or ambiguous option, or a value is missing.
+        Unknown options (all of them are named), an ambiguous one, or a value is missing.
     """
     found = Arguments()
     tokens = list(argv)
+    unrecognized = []
     while tokens:
         token = tokens.pop(0)
         if token == "--":
@@ -123,11 +146,16 @@ def parse_arguments(argv: Sequence[str], parameters: Mapping[str, OptionKind]) -
         if token in _SHORT:
             found.built_in[_SHORT[token]] = True
         elif token.startswith("--"):
-            _take_option(token[2:], tokens, parameters, found)
+            try:
+                _take_option(token[2:], tokens, parameters, found)
+            except _Unrecognized as error:
+                unrecognized.append(str(error))
         elif token.startswith("-") and len(token) > 1 and not _NEGATIVE_NUMBER.match(token):
-            raise UsageError(f"unrecognized arguments: {token}")
+            unrecognized.append(token)
         else:
             found.positional.append(token)
+    if unrecognized:
+        raise UsageError(f"unrecognized arguments: {', '.join(unrecognized)}")
     return found
 
 
@@ -150,6 +178,8 @@ def _take_option(text: str, tokens: list[str], parameters: Mapping[str, OptionKi
         target[name] = tokens.pop(0)
     else:
         target[name] = True
+    if built_in and kind.choices and target[name] not in kind.choices:
+        raise UsageError(f"argument --{name}: {target[name]!r} is none of {', '.join(kind.choices)}")
 
 
 def _full_name(name: str, parameters: Mapping[str, OptionKind]) -> str:
@@ -163,13 +193,28 @@ def _full_name(name: str, parameters: Mapping[str, OptionKind]) -> str:
     if matches:
         choices = ", ".join(f"--{full}" for full in matches[:6]) + (", …" if len(matches) > 6 else "")
         raise UsageError(f"ambiguous option: --{name} could match {choices}")
-    raise UsageError(f"unrecognized arguments: --{name}{_suggestion(name, parameters)}")
+    raise _Unrecognized(f"--{name}{_suggestion(name, parameters)}")
 
 
 def _suggestion(name: str, parameters: Mapping[str, OptionKind]) -> str:
     import difflib
 
     candidates = [*parameters, *BUILT_IN]
-    near = difflib.get_close_matches(name, candidates, n=3, cutoff=0.6)
+    near = _near_in_step(name, parameters) or difflib.get_close_matches(name, candidates, n=3, cutoff=0.6)
     near += [full for full in candidates if full.rpartition(".")[2] == name and full not in near][:3]
     return f" (did you mean {' or '.join(f'--{full}' for full in near)}?)" if near else ""
+
+
+def _near_in_step(name: str, parameters: Mapping[str, OptionKind]) -> list[str]:
+    """Near names of a parameter of a sub-step, whose key is the nearest there is; empty where there is none."""
+    import difflib
+
+    if not name.startswith("steps.") or name.count(".") < 2:
+        return []
+    _, key, parameter = name.split(".", 2)
+    keys = list(dict.fromkeys(full.split(".")[1] for full in parameters if full.startswith("steps.")))
+    for nearest in difflib.get_close_matches(key, keys, n=1):
+        known = [full for full in parameters if full.startswith(f"steps.{nearest}.")]
+        meant = f"steps.{nearest}.{parameter}"
+        return [meant] if meant in known else difflib.get_close_matches(meant, known, n=1)
+    return []

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stpipe.parameters import Param
     from stpipe.step import Step
 
-__all__ = ["GENERAL_HELP", "general_help", "parameter_kinds", "step_help"]
+__all__ = ["GENERAL_HELP", "general_help", "parameter_kinds", "remark", "step_help"]
 
 _INDENT = " " * 28
 _SHORT = {"help": "-h, ", "verbose": "-v, "}
@@ -25,8 +25,10 @@ usage: strun [options] STEP [input ...]
 Run a calibration step or pipeline on one or more inputs.
 
 STEP is an alias (jump), a Step class (jwst.jump.JumpStep) or a parameter file (my_jump.asdf).
-'stpipe list' shows the steps there are; 'strun STEP --help' shows the parameters of a step.
+'stpipe list' shows the steps there are; 'strun STEP --help' or 'stpipe describe STEP' shows one with its parameters.
 Parameters are given as --name=value, those of a step in a pipeline as --steps.STEP.name=value.
+--explain tells who set each parameter, --dry-run what would be done; 'stpipe provenance FILE' what made a product.
+Tab completion: eval "$(stpipe completion bash)"  (also zsh, fish)
 
 examples:
   strun calwebb_detector1 jw01_uncal.fits --output_dir=out
@@ -74,7 +76,8 @@ def parameter_kinds(cls: type[Step], prefix: str = "") -> dict[str, OptionKind]:
 
 def _kind(param: Param) -> OptionKind:
     boolean = param.type is bool
-    return OptionKind("" if boolean else _metavar(param), param.doc, boolean=boolean)
+    choices = ("true", "false") if boolean else tuple(map(str, param.choices or ()))
+    return OptionKind("" if boolean else _metavar(param), param.doc, boolean=boolean, choices=choices)
 
 
 def _metavar(param: Param) -> str:
@@ -96,10 +99,10 @@ def _parameter_lines(prefix: str, params: Mapping[str, Param]) -> Iterator[str]:
     for name, param in params.items():
         kind = _kind(param)
         value = "[=BOOL]" if kind.boolean else f"={kind.metavar}"
-        yield _option(f"--{prefix}{name}{value}", f"{param.doc}{_remark(param)}")
+        yield _option(f"--{prefix}{name}{value}", f"{param.doc}{remark(param)}")
 
 
-def _remark(param: Param) -> str:
+def remark(param: Param) -> str:
     """Unit, limits and default of a parameter, in brackets."""
     limits: list[tuple[str, Any]] = [(">=", param.ge), (">", param.gt), ("<=", param.le), ("<", param.lt)]
     remarks = [f"{sign} {limit}" for sign, limit in limits if limit is not None]

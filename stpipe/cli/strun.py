@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stpipe.cli.arguments import BUILT_IN, Arguments, UsageError, find_step, parse_arguments
+from stpipe.cli.inputs import check_inputs
 from stpipe.cli.messages import box, hint, say_usage_error
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from stpipe.step import Step
 
 __all__ = ["Request", "build_request", "find_class", "main", "step_from_cmdline", "versions"]
-
-_DATA_EXTENSIONS = (".fits", ".fits.gz", ".asdf", ".json", ".ecsv")
 
 
 @dataclass
@@ -144,7 +143,7 @@ def build_request(text: str, rest: Sequence[str]) -> Request:
 
     cls, config_file = find_class(text)
     kinds = parameter_kinds(cls)
-    clashes = sorted(set(kinds) & set(BUILT_IN))
+    clashes = sorted(name for name in set(kinds) & set(BUILT_IN) if not BUILT_IN[name].native)
     if clashes:
         raise ValueError(f"The step {text} has a parameter called like an option of strun: {', '.join(clashes)}")
     return Request(text, cls, config_file, parse_arguments(rest, kinds))
@@ -225,12 +224,15 @@ def _run_reported(request: Request) -> int:
     try:
         with ExitStack() as stack:
             _configure_logging(request, stack)
-            _check_inputs(request)
+            check_inputs(request.arguments)
             try:
                 step = _make_step(request, stack)
             except (ValidationError, ValueError, TypeError) as error:  # of parameters and parameter files
                 return _configuration_failed(request.text, error, debug, verbose)
-            step.run(*request.arguments.positional)
+            return _run_or_tell(request, step)
+    except UsageError as error:
+        say_usage_error(f"strun {request.text}", str(error))
+        return 2
     except StpipeExitException as error:
         box(f"STEP {request.text!r} ENDED EARLY:", _message(error))
         return error.exit_status
@@ -239,6 +241,16 @@ def _run_reported(request: Request) -> int:
         if debug:
             _post_mortem(error)
         return 1
+
+
+def _run_or_tell(request: Request, step: Step) -> int:
+    """Run the step; or, where that is asked for, tell what it would do."""
+    from stpipe.cli.views import only_tells, progress_view, tell
+
+    if only_tells(request.arguments):
+        return tell(step, request.arguments)
+    with progress_view(request.arguments):
+        step.run(*request.arguments.positional)
     return 0
 
 
@@ -258,7 +270,9 @@ def _configure_logging(request: Request, stack: ExitStack) -> None:
         log_stream=values["log-stream"],
     )
     config.recording_formatter = request.cls._log_records_formatter
-    stack.enter_context(config.context(request.cls.get_stpipe_loggers()))
+    from stpipe.cli.views import shape_log
+
+    shape_log(built_in, stack.enter_context(config.context(request.cls.get_stpipe_loggers())))
 
 
 def _make_step(request: Request, stack: ExitStack) -> Step:
@@ -266,11 +280,11 @@ def _make_step(request: Request, stack: ExitStack) -> Step:
     from stpipe.references import reference_session
 
     stack.enter_context(reference_session())
+    from stpipe.cli.views import only_tells
+
     resolved = _resolve(request)
     step = request.cls.from_resolved(resolved, config_file=request.config_file)
-    if "save_results" not in request.arguments.parameters:
-        step.save_results = True
-    if "save-parameters" in request.arguments.built_in:
+    if "save-parameters" in request.arguments.built_in and not only_tells(request.arguments):
         path = str(request.arguments.built_in["save-parameters"])
         step.export_config(path, include_metadata=True)
     return step
@@ -282,35 +296,11 @@ def _resolve(request: Request) -> Resolved:
     arguments = request.arguments
     return resolve_cmdline(
         request.cls,
-        arguments.parameters,
+        {"save_results": True, **arguments.parameters},
         dataset=arguments.positional[0] if arguments.positional else None,
         config_file=request.config_file,
         disable_crds="disable-crds-steppars" in arguments.built_in or None,
     )
-
-
-def _check_inputs(request: Request) -> None:
-    """Raise InputError for an input that looks like a data file and is not there."""
-    from stpipe.exceptions import InputError
-
-    folder = request.arguments.parameters.get("input_dir")
-    for name in request.arguments.positional:
-        path = os.path.expanduser(name)
-        if isinstance(folder, str) and os.path.dirname(path) == "":
-            path = os.path.join(os.path.expanduser(folder), path)
-        if name.lower().endswith(_DATA_EXTENSIONS) and not os.path.exists(path):
-            raise InputError(f"There is no input file {path!r}{_near_files(path)}.")
-
-
-def _near_files(path: str) -> str:
-    import difflib
-
-    try:
-        names = os.listdir(os.path.dirname(path) or ".")
-    except OSError:
-        return f", nor a folder {os.path.dirname(path)!r}"
-    near = difflib.get_close_matches(os.path.basename(path), names, n=3, cutoff=0.7)
-    return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
 def _run_failed(request: Request, error: Exception, verbose: bool) -> None:
@@ -373,9 +363,9 @@ def step_from_cmdline(argv: Sequence[str]) -> Step:
     request = build_request(text, rest)
     with ExitStack() as stack:
         _configure_logging(request, stack)
-        _check_inputs(request)
+        check_inputs(request.arguments)
         step = _make_step(request, stack)
-        step.run(*request.arguments.positional)
+        _run_or_tell(request, step)
     return step
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from stpipe import Param, Pipeline, Step
 from stpipe.exceptions import StpipeExitException
 
-__all__ = ["CALLS", "Chain", "Clash", "Failing", "Model", "Named", "Scale", "add_one", "note"]
+__all__ = ["CALLS", "Chain", "Clash", "Failing", "Model", "Named", "Needy", "Scale", "add_one", "note"]
 
 CALLS: list[tuple[Any, ...]] = []
 
@@ -80,6 +80,16 @@ class Clash(Step):
 
     output_ext = Param(".fits", "Extension")
     debug = Param(False, "Not that debug")
+
+    def process(self, *args: Any) -> None:
+        """Do nothing."""
+
+
+class Needy(Step):
+    """Uses a reference."""
+
+    output_ext = Param(".fits", "Extension")
+    reference_file_types: ClassVar = ["gain"]
 
     def process(self, *args: Any) -> None:
         """Do nothing."""

@@ -123,7 +123,7 @@ def test_binary_blocks_go_through_asdf(tmp_path):
 )
 def test_what_is_no_parameter_file(tmp_path, text, message):
     with pytest.raises(ValidationError, match=message):
-        read_parameter_file(write(tmp_path, HEAD + text))
+        read_parameter_file(write(tmp_path, f"{HEAD}{text}\n...\n"))
 
 
 def test_a_missing_file():

@@ -115,6 +115,17 @@ def test_look_up_does_not_raise(cache):
     assert not failure.not_found
 
 
+def test_a_path_without_fetching_the_file(cache, monkeypatch):
+    path = cache.reference("jwst_nircam_gain_0001.fits")
+    path.unlink()
+    assert isinstance(crds_client.look_up(NIRCAM, ["gain"], "jwst", download=False)["gain"], LookupFailure)
+    monkeypatch.setenv("CRDS_SERVER_URL", "https://crds.invalid")
+    monkeypatch.setenv("CRDS_CONTEXT", cache.context)
+    monkeypatch.setattr(crds_client, "reachable", lambda url: True)
+    monkeypatch.setattr(crds_client, "_ask_service", lambda *args: pytest.fail("asked"))
+    assert crds_client.look_up(NIRCAM, ["gain"], "jwst", download=False) == {"gain": str(path)}
+
+
 def test_unreachable_server_fails_fast_and_is_not_asked_for_what_is_there(cache, monkeypatch):
     monkeypatch.setenv("CRDS_SERVER_URL", "https://localhost:9")
     start = time.perf_counter()
@@ -155,6 +166,9 @@ def test_rules_beyond_ours_are_answered_by_crds(cache, capfd):
     assert crds_client.get_multiple_reference_paths(parameters, ["gain"], "jwst") == {"gain": "N/A"}
     refusal("No gain reference", parameters={**NIRCAM, "meta.instrument.detector": "NRCB5"})
     assert capfd.readouterr() == ("", "")
+    cache.reference("jwst_nircam_gain_0001.fits").unlink()
+    answers = crds_client.look_up(NIRCAM, ["gain"], "jwst", download=False)
+    assert answers == {"gain": str(cache.reference("jwst_nircam_gain_0001.fits"))}
 
 
 def test_crds_that_gives_up_does_not_end_the_process(monkeypatch, capfd):

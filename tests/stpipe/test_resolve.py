@@ -150,6 +150,7 @@ def test_all_problems_of_the_user_in_one_error():
         "Extra value 'thresh' in steps/jump (did you mean 'threshold'?)",
         "Config parameter 'steps/ramp_fit': Section 'ramp_fit' was provided as a single value",
         "Config parameter 'steps/jump/boxes': the value \"x\" is of the wrong type.",
+        f"    allowed: {Jump.boxes.check}",
     }
 
 

@@ -63,6 +63,7 @@ def calls(monkeypatch):
     for key, step_class in Detector1Pipeline.step_defs.items():
         if not issubclass(step_class, NotBuiltStep):
             monkeypatch.setattr(step_class, "process", fit if key == "ramp_fit" else work)
+            monkeypatch.setattr(step_class, "planned_refusal", lambda step, parameters: "")
     monkeypatch.setattr(Detector1Pipeline, "prefetch_references", False)
     return noted
 

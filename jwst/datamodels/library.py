@@ -1,0 +1,144 @@
+"""`ModelLibrary`: the exposures of an association, borrowed one at a time (spec jwst_base.md §9)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from jwst.datamodels.utils import attrs_to_group_id
+from stpipe.library import AbstractModelLibrary, BorrowError, NoGroupID
+
+__all__ = ["ModelLibrary"]
+
+log = logging.getLogger(__name__)
+
+
+class ModelLibrary(AbstractModelLibrary):
+    """The exposures of an association, in memory or, when they are too many, in temporary files.
+
+    Parameters, errors and use are those of `stpipe.library.AbstractModelLibrary`. Each model that is opened gets
+    ``meta.asn.exptype``, ``.table_name`` and ``.pool_name``, ``meta.group_id`` and ``meta.tweakreg_catalog`` where the
+    association gives them.
+    """
+
+    @property
+    def crds_observatory(self) -> str:
+        """CRDS name of the telescope."""
+        return "jwst"
+
+    def read_metadata(self, idx: int, flatten: bool = True) -> dict[str, Any]:
+        """Read the metadata of a member that is not borrowed, without opening it as a model.
+
+        Parameters
+        ----------
+        idx : int
+            Position; the library need not be open.
+        flatten : bool, optional
+            True: dotted names (``"meta.observation.date"``) to texts and numbers. False: nested dicts and lists.
+
+        Returns
+        -------
+        dict
+            What a borrowed model would say, with neither arrays nor WCS nor log lines.
+
+        Raises
+        ------
+        BorrowError
+            The member is borrowed: ask the model.
+        IndexError
+            There is no such member.
+        """
+        from jwst.datamodels.metadata import flat_metadata
+
+        index = self._position(idx)
+        if index in self._loans:
+            raise BorrowError(f"Attempt to read metadata from model {index} that is already borrowed: ask the model.")
+        model = self._store.loaded(index)
+        tree = self._file_metadata(index) if model is None else _model_metadata(model)
+        return flat_metadata(tree) if flatten else tree
+
+    def _file_metadata(self, index: int) -> dict[str, Any]:
+        """Metadata from the file of the store, or from the member's own with what the association adds."""
+        from jwst.datamodels.metadata import read_file_metadata
+
+        changed = self._store.path(index)
+        tree = read_file_metadata(changed or self._source_path(index))
+        meta = tree.setdefault("meta", {})
+        if changed is None:
+            given = self._member_metadata(self._members[index])
+            meta["asn"] = {**meta.get("asn", {}), **given.pop("asn")}
+            meta.update(given)
+        meta["filename"] = self._store.file_name(index, meta.get("filename"))
+        tree["meta"] = {name: value for name, value in meta.items() if value is not None}
+        return tree
+
+    def _crds_parameters_of(self, index: int) -> dict[str, Any]:
+        from jwst.datamodels.metadata import flat_metadata
+
+        if index in self._loans:
+            return flat_metadata(_model_metadata(self._loans[index]))
+        return self.read_metadata(index)
+
+    def _warn_of_no_science(self) -> None:
+        log.warning(
+            "get_crds_parameters failed to find any science members. "
+            "The first model was used to determine the parameters"
+        )
+
+    def _datamodels_open(self, filename: Any, **kwargs: Any) -> Any:
+        from stdatamodels.jwst.datamodels import open as open_model
+
+        return open_model(filename, **kwargs)
+
+    def _load_asn(self, asn_path: str) -> dict[str, Any]:
+        from jwst.datamodels.asn_file import read_association
+
+        return read_association(asn_path)
+
+    def _filename_to_group_id(self, filename: str) -> str:
+        """Group id that the file carries, else one made of its observation keywords."""
+        from jwst.datamodels.metadata import read_group_facts
+
+        group_id, observation = read_group_facts(filename)
+        return group_id or _observation_group_id(observation)
+
+    def _model_to_group_id(self, model: Any) -> str:
+        return getattr(model.meta, "group_id", None) or _observation_group_id(model.meta.observation)
+
+    def _model_to_filename(self, model: Any) -> str:
+        return model.meta.filename or "model.fits"
+
+    def _model_to_exptype(self, model: Any) -> str:
+        return model.meta.asn.exptype or "SCIENCE"
+
+    def _assign_member_to_model(self, model: Any, member: Mapping[str, Any]) -> None:
+        from jwst.lib.assignment import unvalidated
+
+        given = self._member_metadata(member)
+        with unvalidated(model):
+            for name, value in given.pop("asn").items():
+                setattr(model.meta.asn, name, value)
+            for name, value in given.items():
+                setattr(model.meta, name, value)
+
+    def _member_metadata(self, member: Mapping[str, Any]) -> dict[str, Any]:
+        """What the association says of a member, as it is written below ``meta``."""
+        given: dict[str, Any] = {"asn": {"exptype": member["exptype"], **self._table_and_pool()}}
+        if "tweakreg_catalog" in member:
+            given["tweakreg_catalog"] = str(member["tweakreg_catalog"] or "").strip() or None
+        given["group_id"] = member["group_id"]
+        return given
+
+
+def _model_metadata(model: Any) -> dict[str, Any]:
+    from jwst.datamodels.metadata import plain_metadata
+
+    return plain_metadata(model.instance)
+
+
+def _observation_group_id(observation: Any) -> str:
+    try:
+        return attrs_to_group_id(observation)
+    except KeyError as error:
+        raise NoGroupID(str(error)) from error
