@@ -188,10 +188,8 @@ class Detector1Pipeline(Pipeline):
         return [*ramps, *(self.planned_path(suffix=name) for name in (("rateints", "rate") if fits else ("ramp",)))]
 
     def planned_step_products(self, key: str, parameters: Mapping[str, Any]) -> list[str]:
-        """Paths that a step writes; ramp_fit and gain_scale have two results each, unless there are no rates."""
+        """Paths that a step writes; gain_scale runs on both rates, unless there are none."""
         step = self.sub_steps()[key]
-        if key == "ramp_fit":
-            return list(_fit_products(step))
         if key == "gain_scale" and step.save_results and not self.ramp_fit.skip:
             return [step.planned_path(suffix=name) for name in ("gain_scale", "gain_scaleints")]
         return super().planned_step_products(key, parameters)
@@ -279,13 +277,3 @@ class Detector1Pipeline(Pipeline):
         """Rescale for the gain; ``suffix`` is that of the product of gain_scale itself."""
         self.gain_scale.suffix = suffix
         return self.gain_scale.run(model)
-
-
-def _fit_products(step: Any) -> Iterator[str]:
-    """Paths that ramp_fit writes in the pipeline: the optional results, and both rates if it saves its results."""
-    from stpipe.outputs import planned_paths
-
-    if step.save_opt:
-        yield step.planned_path(suffix="fitopt", output_file=step.opt_name or step.search_attr("_input_filename"))
-    if step.save_results:
-        yield from planned_paths(step, 2)

@@ -84,6 +84,14 @@ class RampFitStep(Step):
             rate, rateints = make_rates(ramp, fit, ifu=_is_ifu(ramp))
         return self.complete(rate), self.complete(rateints)
 
+    def planned_products(self, parameters: Mapping[str, Any]) -> list[str]:
+        """Paths of the optional results, and of the rates of the exposure and of its integrations."""
+        from stpipe.outputs import planned_paths
+
+        name = self.opt_name or self.search_attr("_input_filename")
+        optional = [self.planned_path(suffix="fitopt", output_file=name)] if self.save_opt else []
+        return [*optional, *(planned_paths(self, 2) if self.save_results else [])]
+
     def _refuse_likely(self, ramp: Any) -> None:
         """Find out whether the likelihood fit would be used, which this release does not have."""
         ngroups = ramp.data.shape[1]

@@ -8,8 +8,9 @@ import logging
 import pathlib
 
 import numpy as np
-from jwst.ramp_fitting import RampFitStep
 from stdatamodels.jwst import datamodels
+
+from jwst.ramp_fitting import RampFitStep
 
 FLAGS = np.array([0, 1, 2, 4, 5, 16, 32, 36, 128, 129], np.uint8)
 CASES = {
