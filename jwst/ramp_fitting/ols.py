@@ -168,7 +168,7 @@ def fit_block(block: Block, times: RampTimes, options: FitOptions) -> BlockFit:
     flagged = _gather(block, times, special, everything=options.optional_results or ngroups == 1)
     slope = np.zeros((nints, block.size))
     median = np.zeros((nints, block.size))
-    if ngroups > 1:
+    if ngroups > 1 and flagged.samples.size < slope.size:
         for integration in range(nints):
             _fit_clean(block, times, integration, (slope[integration], median[integration]))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):

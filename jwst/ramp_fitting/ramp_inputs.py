@@ -90,7 +90,10 @@ class Ramps:
         (ny, nx) ndarray of float32
         """
         scale = 1.0 / math.sqrt(2 * nframes)
-        return (self.readnoise.astype(np.float64) * self.gain * scale).astype(np.float32)
+        result = np.empty(self.readnoise.shape, np.float32)
+        for row, noise, gain in zip(result, self.readnoise, self.gain):
+            row[...] = noise.astype(np.float64) * gain * scale
+        return result
 
 
 @dataclass(frozen=True)
