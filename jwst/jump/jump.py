@@ -99,22 +99,25 @@ class JumpCounts:
     hits : int
         Groups with JUMP_DET after detection, neighbours not counted; -99 if detection could not run.
     large_events : int
-    pixel_differences : int
-        Usable differences of the exposure times pixels, 0 or less when nothing was usable.
+    differences : int
+        Usable differences of the exposure, 0 or less when nothing was usable.
+    pixels : int
+        Pixels of a plane.
     """
 
     hits: int
     large_events: int
-    pixel_differences: int
+    differences: int
+    pixels: int
 
     def rates(self, group_time: float) -> tuple[float, float] | None:
         """Compute the PRIMECRS (per 1000 pixel s) and EXTNCRS (per 10**6 pixel s) keywords from the group time in s.
 
         None without a usable difference. Source: spec jump.md §8.
         """
-        if self.pixel_differences < 1:
+        if self.differences < 1:
             return None
-        exposure = group_time * self.pixel_differences
+        exposure = group_time * self.differences * self.pixels
         return 1000 * self.hits / exposure, 1e6 * self.large_events / exposure
 
 
@@ -159,7 +162,7 @@ def detect_jumps(
     events = flag_snowballs(groupdq, parameters.snowballs) if parameters.snowballs else 0
     nints, ngroups = groupdq.shape[:2]
     differences = nints * ngroups - np.count_nonzero(bad_planes(groupdq)) - nints
-    return JumpCounts(hits, events, int(differences) * pixeldq.size)
+    return JumpCounts(hits, events, int(differences), pixeldq.size)
 
 
 def _flatten(data: NDArray[np.float32], groupdq: NDArray[np.uint8], detector: Detector) -> Ramps:
