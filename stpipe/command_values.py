@@ -9,7 +9,7 @@ from stpipe.parameters import Param
 
 __all__ = ["parse_value"]
 
-_COMMENT = re.compile(r"\s+#.*$", re.DOTALL)
+_COMMENT = re.compile(r"""^((?>(?:"[^"]*"|'[^']*'|(?!\s+#).)*))\s+#.*$""", re.DOTALL)
 _TEXT_CHECKS = frozenset({"string", "option", "input_file", "output_file", "is_string_or_datamodel"})
 
 
@@ -20,8 +20,8 @@ def parse_value(text: str, param: Param[Any] | None = None) -> Any:
     ----------
     text : str
         As typed: ``1,2`` and ``[1,2]`` are lists, ``a,`` a list of one, ``,`` and ``[]`` empty lists, ``"a,b"`` with
-        inner quotes a text. White space and ``#`` start a comment. ``None`` is None where the default is None, or the
-        declared type allows it and is no text.
+        inner quotes a text. White space and ``#`` outside of quotes start a comment. ``None`` is None where the default
+        is None, or the declared type allows it and is no text.
     param : Param, optional
         What the value is for.
 
@@ -30,7 +30,7 @@ def parse_value(text: str, param: Param[Any] | None = None) -> Any:
     str, list of str, or None
         The value, its elements still texts.
     """
-    text = _COMMENT.sub("", text)
+    text = _COMMENT.sub(r"\1", text)
     check = param.check_name if param is not None else ""
     if text == "None" and param is not None and param.optional and (check != "string" or param.default is None):
         return None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jwst.flatfield.flat_arrays import FlatPlanes, SciencePlanes, apply_flat, clean_flat
-from jwst.lib.invalid import sync_invalid
+from jwst.lib.invalid import sync_invalid, sync_invalid_arrays
 from jwst.lib.reference import Reference, open_reference
 from stpipe.exceptions import InputError, NotBuiltError
 
@@ -192,9 +192,7 @@ def apply_flat_field(model: Any, flat: FlatPlanes, *, inverse: bool = False) -> 
     shape = model.data.shape
     data, err = _plane(model, "data", shape), _plane(model, "err", shape)
     if type(model).__name__ == "GuiderCalModel":
-        model.var_flat = np.zeros(
-            shape, np.float32
-        )  # only in the ASDF tree, as in the release
+        model.var_flat = np.zeros(shape, np.float32)  # only in the ASDF tree, as in the release
         science = SciencePlanes(data, err, model.var_flat)
     else:
         model.var_flat = np.zeros(shape, np.float32)
@@ -202,7 +200,10 @@ def apply_flat_field(model: Any, flat: FlatPlanes, *, inverse: bool = False) -> 
         science = SciencePlanes(data, err, *(_plane(model, name, shape) for name in names))
     apply_flat(science, flat, inverse=inverse)
     _merge_flags(model, flat.dq)
-    sync_invalid(model)
+    if model.dq.shape == shape:
+        sync_invalid(model)
+    else:  # guider products have one plane of flags for all integrations
+        sync_invalid_arrays({"data": data, "err": err, "var_flat": science.var_flat}, None)
 
 
 def _merge_flags(model: Any, dq: np.ndarray) -> None:

@@ -171,6 +171,8 @@ class Reference:
                 raise InputError(f"{self.name} has neither a DQ nor a data array")
             plane = np.zeros(shape[-2:], np.uint32)
             return plane if window is None else np.ascontiguousarray(plane[window])
+        if self._reftype == "linearity" and raw.ndim > 2:
+            raw = np.bitwise_or.reduce(raw, axis=0)
         table = self._flag_table()
         return raw if table is None or len(table) == 0 else _standard_flags(raw, table)
 

@@ -345,3 +345,13 @@ def _timed(function, *args, clock):
     start = clock()
     function(*args)
     return clock() - start
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("a # b", "a"), ("'a # b'", "a # b"), ('"a # b" # c', "a # b"), ("a#b", "a#b"), ("it's # b", "it's")],
+)
+def test_comments_end_values_outside_of_quotes(text, value):
+    from stpipe.command_values import parse_value
+
+    assert parse_value(text) == value

@@ -154,3 +154,11 @@ def test_missing_truncated_and_foreign_files(tmp_path):
     short.write_bytes((tmp_path / "big.fits").read_bytes()[: 512 * 512 * 2])
     with pytest.raises(InputError, match="short.fits"):
         open_reference(str(short), science, "superbias")
+
+
+def test_default_flags_of_a_linearity_model_are_one_plane():
+    reference = dm.LinearityModel(coeffs=np.ones((3, 8, 8), np.float32))
+    reference.meta.subarray.xstart = reference.meta.subarray.ystart = 1
+    reference.meta.subarray.xsize = reference.meta.subarray.ysize = 8
+    with open_reference(reference, make_science(), "linearity") as linearity:
+        assert linearity.dq().shape == (3, 4)
