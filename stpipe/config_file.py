@@ -218,6 +218,9 @@ def _from_tree(tree: Any, where: str) -> StepConfig:
         raise ValidationError(f"{where}: there is no mapping with class, name, parameters, steps")
     parameters = tree.get("parameters")
     if isinstance(parameters, Mapping) and "class" not in tree and "steps" not in tree:
+        problems = list(_misspelt(tree, where))
+        if problems:
+            raise ValidationError("\n".join(problems))
         return StepConfig.from_mapping(parameters, tree.get("name"))
     return _structured(tree, None, where)
 

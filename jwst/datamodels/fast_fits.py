@@ -138,11 +138,13 @@ def open_fits(path: str, what: str = "input file") -> Any:
         raise FileNotFoundError(f"The {what} {path} does not exist")
     if os.path.isdir(path):
         raise InputError(f"The {what} {path} is a directory")
+    stream = open(path, "rb")  # noqa: SIM115 - the list of extensions closes it
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", AstropyUserWarning)
-            hdulist = fits.open(path, memmap=False)
+            hdulist = fits.open(stream, memmap=False)
     except (OSError, AstropyUserWarning) as error:
+        stream.close()
         raise InputError(f"The {what} {path} cannot be read as a FITS file: {error}") from error
     try:
         with warnings.catch_warnings():

@@ -124,17 +124,20 @@ def find_blobs(pixels: NDArray[np.intp], shape: tuple[int, int], *, minimum: flo
     minimum : float
         Smallest area, holes included.
     """
-    if pixels.size == 0:
+    if pixels.size < min(minimum, SMALLEST_RING):
         return _nothing()
     label, count = _components(pixels, shape)
     y, x = np.divmod(pixels, shape[1])
     area = np.bincount(label, minlength=count)
     keep = area >= minimum
     doubtful = ~keep & (area >= SMALLEST_RING)
-    doubtful[doubtful] = _may_enclose(pixels, shape, label, np.flatnonzero(doubtful))
+    if doubtful.any():
+        doubtful[doubtful] = _may_enclose(pixels, shape, label, np.flatnonzero(doubtful))
     for small in np.flatnonzero(doubtful):
         members = label == small
         keep[small] = _filled_area(y[members], x[members]) >= minimum
+    if not keep.any():
+        return _nothing()
     chosen = keep[label]
     number = np.cumsum(keep) - 1
     return _describe(number[label[chosen]], x[chosen], y[chosen])

@@ -76,32 +76,56 @@ def flag_snowballs(groupdq: NDArray[np.uint8], parameters: SnowballParameters) -
 
 def _flag_integration(flags: NDArray[np.uint8], parameters: SnowballParameters) -> tuple[int, NDArray[np.intp]]:
     """Flag the events of one integration; gives their number and the pixels of the cores that linger."""
-    shape = flags.shape[1:]
-    ngroups = flags.shape[0]
+    shape, ngroups = flags.shape[1:], flags.shape[0]
     events, cores = 0, [np.empty(0, dtype=np.intp)]
-    known: dict[int, Blobs] = {}
+    sparse, known = _SparseFlags(flags), dict[int, Blobs]()
+
+    def new_saturation(g: int) -> Blobs:
+        if g not in known:
+            known[g] = find_blobs(sparse.saturations[g], shape, minimum=parameters.min_sat_area)
+        return known[g]
+
     for g in range(1, ngroups):
-        jumps = find_blobs(flagged_pixels(flags[g] & JUMP), shape, minimum=parameters.min_jump_area)
+        jumps = find_blobs(sparse.jumps[g], shape, minimum=parameters.min_jump_area)
         if parameters.sat_required_snowball:
-            now = known.pop(g) if g in known else _new_saturation(flags, g, parameters)
-            following = None
-            if len(jumps) and g + 1 < ngroups:
-                following = known[g + 1] = _new_saturation(flags, g + 1, parameters)
+            now = new_saturation(g)
+            following = new_saturation(g + 1) if len(jumps) and g + 1 < ngroups else None
             jumps = jumps[_is_event(jumps, (now, following), shape[0], parameters=parameters)]
             drawn = _grow_cores(flags, g, now, parameters=parameters)
             if drawn is not None:
                 cores.append(drawn)
+                sparse = _SparseFlags(flags)
                 known.clear()
-        _grow_events(flags[g], jumps, parameters)
+        if len(jumps):
+            _grow_events(flags[g], jumps, parameters)
         events += len(jumps)
     return events, np.unique(np.concatenate(cores))
 
 
-def _new_saturation(flags: NDArray[np.uint8], g: int, parameters: SnowballParameters) -> Blobs:
-    fresh = np.invert(flags[g - 1])
-    fresh &= flags[g]
-    fresh &= SAT
-    return find_blobs(flagged_pixels(fresh), fresh.shape, minimum=parameters.min_sat_area)
+class _SparseFlags:
+    """Where the groups of an integration have jumps and new saturation, for all groups at once.
+
+    Attributes
+    ----------
+    jumps, saturations : list of (n,) ndarray of intp
+        Flat indices in each group, ascending. Saturation is new where the group before has none; none in group 0.
+    """
+
+    def __init__(self, flags: NDArray[np.uint8]) -> None:
+        self.jumps = _by_group(flags & JUMP)
+        fresh = np.zeros_like(flags)
+        np.invert(flags[:-1], out=fresh[1:])
+        fresh[1:] &= flags[1:]
+        fresh &= SAT
+        self.saturations = _by_group(fresh)
+
+
+def _by_group(mask: NDArray[np.uint8]) -> list[NDArray[np.intp]]:
+    """Flat indices of the non-zero elements of each plane."""
+    found = flagged_pixels(mask)
+    size = mask[0].size
+    edges = np.searchsorted(found, np.arange(len(mask) + 1) * size)
+    return [found[begin:end] - g * size for g, (begin, end) in enumerate(zip(edges[:-1], edges[1:]))]
 
 
 def _is_event(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from astropy.io import fits
 
 from jwst.simulation import ExposureSettings, NoiseSettings, Scene, cache_for, simulate
 
@@ -39,6 +41,50 @@ class Workplace:
     def reference(self, reftype: str) -> str:
         """Path of the reference of a type."""
         return str(self.cache / "references" / "jwst" / "nircam" / f"jwst_nircam_{reftype}_0001.fits")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a test may damage.
+
+    Attributes
+    ----------
+    uncal : Path
+        A private copy of the exposure, in a folder of its own.
+    cache : Path
+        A private copy of the cache, which CRDS_PATH is.
+    env : pytest.MonkeyPatch
+        To change the environment.
+    """
+
+    uncal: Path
+    cache: Path
+    env: pytest.MonkeyPatch
+
+    def reference(self, reftype: str, ending: str = "fits") -> Path:
+        """Path of the reference of a type."""
+        return self.cache / "references" / "jwst" / "nircam" / f"jwst_nircam_{reftype}_0001.{ending}"
+
+    def new(self, name: str, content: bytes) -> Path:
+        """Write a file beside the exposure."""
+        path = self.uncal.with_name(name)
+        path.write_bytes(content)
+        return path
+
+    def set_keywords(self, **keywords: object) -> None:
+        """Change keywords of the exposure, or take them out (None); ``_`` stands for ``-``.
+
+        The ASDF extension, which would still have them, goes too.
+        """
+        with fits.open(self.uncal) as file:
+            hdus = fits.HDUList([hdu.copy() for hdu in file if hdu.name != "ASDF"])
+        for name, value in keywords.items():
+            keyword = name if name in hdus[0].header else name.replace("_", "-")
+            if value is None:
+                del hdus[0].header[keyword]
+            else:
+                hdus[0].header[keyword] = value
+        hdus.writeto(self.uncal, overwrite=True)
 
 
 @pytest.fixture(scope="session")
@@ -102,3 +148,13 @@ def place(enter, plain_cache: Path) -> Iterator[Workplace]:
 def trap_place(enter, trap_cache: Path) -> Workplace:
     """A workplace with the cache of the trap model."""
     return enter(trap_cache)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enter, exposure: Path, plain_cache: Path) -> Bench:
+    """Private copies of the exposure and of the plain cache; the current folder is empty."""
+    cache, data = tmp_path / "cache", tmp_path / "data"
+    shutil.copytree(plain_cache, cache)
+    enter(cache)
+    data.mkdir()
+    return Bench(Path(shutil.copy(exposure, data)), cache, monkeypatch)
