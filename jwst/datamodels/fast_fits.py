@@ -72,7 +72,7 @@ def open_ramp(path: str, cls: type) -> Any:
 def _made_of(hdulist: Any, cls: type, path: str) -> Any:
     """Make a model; without the ASDF extension where that names an extension which has been taken out of the file."""
     try:
-        return _validated_once(hdulist, cls)
+        return cls(hdulist)
     except KeyError as error:
         if "ASDF" not in hdulist:
             raise
@@ -83,25 +83,7 @@ def _made_of(hdulist: Any, cls: type, path: str) -> Any:
             error.args[0] if error.args else error,
         )
         del hdulist["ASDF"]
-        return _validated_once(hdulist, cls)
-
-
-def _validated_once(hdulist: Any, cls: type) -> Any:
-    """Make a model whose metadata are validated as a whole, and one by one with warnings only if they fail that."""
-    import warnings
-
-    from stdatamodels.exceptions import ValidationWarning
-    from stdatamodels.util import get_envar_as_boolean
-
-    model = cls(hdulist, validate_on_assignment=False)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", ValidationWarning)
-            model.validate()
-    except ValidationWarning:
         return cls(hdulist)
-    model._validate_on_assignment = get_envar_as_boolean("VALIDATE_ON_ASSIGNMENT", True)
-    return model
 
 
 def open_fits(path: str, what: str = "input file") -> Any:

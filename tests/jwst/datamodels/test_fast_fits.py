@@ -77,3 +77,13 @@ def test_invalid_metadata_are_warned_about_as_by_the_data_model(uncal):
         model = open_ramp(uncal, dm.RampModel)
     assert model.meta.exposure.ngroups is None
     assert model._validate_on_assignment
+
+
+def test_a_keyword_taken_out_keeps_its_value_in_the_asdf_extension_as_in_the_data_model(uncal):
+    from astropy.io import fits
+
+    with fits.open(uncal, mode="update") as hdulist:
+        del hdulist[0].header["READPATT"]
+    assert (
+        open_ramp(uncal, dm.RampModel).meta.exposure.readpatt == dm.RampModel(uncal).meta.exposure.readpatt == "RAPID"
+    )
