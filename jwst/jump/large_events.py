@@ -17,6 +17,9 @@ __all__ = ["SnowballParameters", "flag_snowballs"]
 
 JUMP, SAT = np.uint8(JUMP_DET), np.uint8(SATURATED)
 
+TOGETHER = 1 << 19
+"""Samples that are searched for flags together."""
+
 
 @dataclass(frozen=True)
 class SnowballParameters:
@@ -82,11 +85,11 @@ def _flag_integration(flags: NDArray[np.uint8], parameters: SnowballParameters) 
 
     def new_saturation(g: int) -> Blobs:
         if g not in known:
-            known[g] = find_blobs(sparse.saturations[g], shape, minimum=parameters.min_sat_area)
+            known[g] = find_blobs(sparse.saturations(g), shape, minimum=parameters.min_sat_area)
         return known[g]
 
     for g in range(1, ngroups):
-        jumps = find_blobs(sparse.jumps[g], shape, minimum=parameters.min_jump_area)
+        jumps = find_blobs(sparse.jumps(g), shape, minimum=parameters.min_jump_area)
         if parameters.sat_required_snowball:
             now = new_saturation(g)
             following = new_saturation(g + 1) if len(jumps) and g + 1 < ngroups else None
@@ -103,21 +106,31 @@ def _flag_integration(flags: NDArray[np.uint8], parameters: SnowballParameters) 
 
 
 class _SparseFlags:
-    """Where the groups of an integration have jumps and new saturation, for all groups at once.
-
-    Attributes
-    ----------
-    jumps, saturations : list of (n,) ndarray of intp
-        Flat indices in each group, ascending. Saturation is new where the group before has none; none in group 0.
-    """
+    """Where the groups of an integration have jumps and new saturation: small planes all at once, others when asked
+    for."""
 
     def __init__(self, flags: NDArray[np.uint8]) -> None:
-        self.jumps = _by_group(flags & JUMP)
-        fresh = np.zeros_like(flags)
-        np.invert(flags[:-1], out=fresh[1:])
-        fresh[1:] &= flags[1:]
-        fresh &= SAT
-        self.saturations = _by_group(fresh)
+        self._flags = flags
+        self._step = max(1, TOGETHER // flags[0].size)
+        self._jumps: dict[int, NDArray[np.intp]] = {}
+        self._saturations: dict[int, NDArray[np.intp]] = {}
+
+    def jumps(self, g: int) -> NDArray[np.intp]:
+        """Flat indices of the jumps of a group, ascending."""
+        if g not in self._jumps:
+            part = slice(g, g + self._step)
+            self._jumps.update(enumerate(_by_group(self._flags[part] & JUMP), g))
+        return self._jumps[g]
+
+    def saturations(self, g: int) -> NDArray[np.intp]:
+        """Flat indices of what is saturated in group ``g`` > 0 and not in the one before, ascending."""
+        if g not in self._saturations:
+            fresh = np.invert(self._flags[g - 1 : g - 1 + self._step])
+            fresh = fresh[: len(self._flags) - g]
+            fresh &= self._flags[g : g + self._step]
+            fresh &= SAT
+            self._saturations.update(enumerate(_by_group(fresh), g))
+        return self._saturations[g]
 
 
 def _by_group(mask: NDArray[np.uint8]) -> list[NDArray[np.intp]]:

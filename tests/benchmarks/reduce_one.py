@@ -11,6 +11,16 @@ import sys
 import time
 
 
+def peak_memory():
+    """Peak resident memory of this program in MiB; ``ru_maxrss`` would count that of the process it was started from."""
+    try:
+        with open("/proc/self/status") as status:
+            kibibytes = next(line.split()[1] for line in status if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(kibibytes) / 1024
+
+
 def main():
     """Import, call, report."""
     name, exposure, output_dir, *repeats = sys.argv[1:]
@@ -24,7 +34,7 @@ def main():
         start = time.perf_counter()
         pipeline.call(exposure, output_dir=output_dir, save_results=True)
         calls.append(time.perf_counter() - start)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = peak_memory()
     logging.shutdown()
     print(json.dumps({"import": imported, "calls": calls, "memory": memory}))
 
