@@ -12,7 +12,7 @@ import time
 
 
 def peak_memory():
-    """Peak resident memory of this program in MiB; ``ru_maxrss`` would count that of the process it was started from."""
+    """Peak resident memory of this program in MiB; ``ru_maxrss`` would count that of its parent as well."""
     try:
         with open("/proc/self/status") as status:
             kibibytes = next(line.split()[1] for line in status if line.startswith("VmHWM"))
