@@ -15,7 +15,7 @@ from jwst.ramp_fitting.weights import select_slopes
 
 __all__ = ["fit_clean_pixels", "flagged_pixels"]
 
-TILE = 8192
+TILE_SAMPLES = 81920
 _LIMIT = 1e6
 
 
@@ -66,10 +66,11 @@ def fit_clean_pixels(
     """
     npixels = noise.size
     unusable = np.zeros(npixels, bool)
-    tile = _Tile(ramps, times, min(TILE, npixels))
+    width = min(npixels, max(4096, TILE_SAMPLES // ramps.data.shape[1]))
+    tile = _Tile(ramps, times, width)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        for first in range(0, npixels, TILE):
-            part = slice(first, min(first + TILE, npixels))
+        for first in range(0, npixels, width):
+            part = slice(first, min(first + width, npixels))
             tile.fit(part, noise)
             unusable[part] = tile.store(part, integrations, exposure)
     integrations.dq.reshape(-1, npixels)[...] = ramps.pixeldq.reshape(-1)

@@ -2,7 +2,7 @@
 
 ``python tests/benchmarks/detector1_table.py [FOLDER] [REPEATS] [NAME ...]`` writes the comparison exposures and their
 cache into FOLDER (kept for the next time; a temporary folder by default) and reduces each with both pipelines in
-turn, each time in a new process that calls the pipeline REPEATS times (2 by default) with ``save_results=True``. The
+turn, each time in a new process that calls the pipeline REPEATS times (3 by default) with ``save_results=True``. The
 quickest call counts, so that imports, which the released pipeline does before its first call and this one within it,
 are in neither figure. Run it when nothing else runs.
 """
@@ -45,15 +45,16 @@ def measure(folder: pathlib.Path, names: tuple[str, ...], repeats: int) -> dict[
 
 
 def print_table(costs: dict[str, tuple[Cost, Cost | None]]) -> None:
-    """Print seconds of the call, peak memory in MiB, and the ratios."""
-    print(f"{'exposure':16s} {'ours':>8s} {'released':>9s} {'ratio':>6s}   {'ours':>9s} {'released':>9s} {'ratio':>6s}")
+    """Print seconds of the quickest call, of import and first call, and peak memory in MiB, with the ratios."""
+    columns = (("call", "s", "call"), ("import + first call", "s", "first"), ("memory", "MiB", "memory"))
+    print(f"{'exposure':16s}" + "".join(f"{title + ': ours / released':>36s}" for title, _, _ in columns))
     for name, (ours, theirs) in costs.items():
-        line = f"{name:16s} {ours.call:7.2f}s"
-        if theirs is not None:
-            line += (
-                f" {theirs.call:8.2f}s {theirs.call / ours.call:5.1f}x   {ours.memory:6.0f}MiB {theirs.memory:6.0f}MiB"
-            )
-            line += f" {theirs.memory / ours.memory:5.1f}x"
+        line = f"{name:16s}"
+        for _, unit, field in columns:
+            mine, other = getattr(ours, field), getattr(theirs, field, None)
+            digits = 0 if unit == "MiB" else 2
+            text = f"{mine:.{digits}f} {unit}"
+            line += f"{text if other is None else f'{text} / {other:.{digits}f} {unit} = {other / mine:.1f}x':>36s}"
         print(line)
 
 
@@ -62,7 +63,7 @@ def main() -> int:
     folder, repeats, *names = [*sys.argv[1:], *(None, None)[len(sys.argv[1:]) :]]
     with tempfile.TemporaryDirectory() as temporary:
         root = pathlib.Path(folder or temporary)
-        print_table(measure(root, tuple(names) or TIMED, int(repeats or 2)))
+        print_table(measure(root, tuple(names) or TIMED, int(repeats or 3)))
     return 0
 
 
