@@ -279,3 +279,33 @@ def test_agrees_with_the_released_pipeline(name):
     if zeroframe is not None:
         correct_zeroframe(zeroframe, correct)
         np.testing.assert_allclose(MAKE.sample(zeroframe), vectors[f"{name}/zeroframe"], atol=1e-5, rtol=1.2e-7)
+
+
+def _by_definition(plane, row, dtype):
+    """One row of a corrected plane, with the reference values in a precision; a clipping limit that clips nothing."""
+    plane = plane.astype(dtype)
+    offsets = np.empty(FULL, dtype)
+    for first in range(0, FULL, 512):
+        for parity in (first, first + 1):
+            columns = slice(parity, first + 512, 2)
+            edges = [np.mean(plane[rows, columns]) for rows in (slice(-4, None), slice(0, 4))]
+            offsets[columns] = (edges[0] + edges[1]) / 2
+    flat = plane - offsets
+    window = flat[row - 5 : row + 6]
+    side = (np.float64(np.median(window[:, :4])) + np.float64(np.median(window[:, -4:]))) / 2
+    return (flat[row].astype(np.float64) - side).astype(np.float32)
+
+
+def test_precision_of_the_first_plane_and_of_all_others():
+    """To the last bit, as in the release: single precision for the first plane of an exposure, double for the rest."""
+    plane = np.random.default_rng(6).normal(12000, 40, (FULL, FULL)).astype(np.float32)
+    stack = np.stack([plane, plane, plane])
+    correct_four_outputs(
+        stack, np.zeros((FULL, FULL), np.uint32), placement=placed(), settings=RefPixSettings(sigma_limit=50.0)
+    )
+    for row in (100, 1000):
+        single, double = (_by_definition(plane, row, dtype) for dtype in (np.float32, np.float64))
+        assert (single != double).any()
+        np.testing.assert_array_equal(stack[0, row], single)
+        np.testing.assert_array_equal(stack[1, row], double)
+        np.testing.assert_array_equal(stack[2, row], double)
