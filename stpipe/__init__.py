@@ -8,17 +8,19 @@ if TYPE_CHECKING:
     from stpipe.exceptions import Skip
     from stpipe.parameters import Param
     from stpipe.pipeline import Pipeline
+    from stpipe.result_report import report
     from stpipe.step import Step
 
 __version__ = "0.1.0"
 
-__all__ = ["Param", "Pipeline", "Skip", "Step", "__version__"]
+__all__ = ["Param", "Pipeline", "Skip", "Step", "__version__", "report"]
 
 _HOMES = {
     "Param": "stpipe.parameters",
     "Pipeline": "stpipe.pipeline",
     "Skip": "stpipe.exceptions",
     "Step": "stpipe.step",
+    "report": "stpipe.result_report",
 }
 
 

@@ -24,13 +24,18 @@ def export_config(step: Any) -> StepConfig:
     Returns
     -------
     StepConfig
-        Every parameter; values that no file can hold, such as models, are None, with a WARNING each.
+        Every parameter; of the overrides of references those that are set. Values that no file can hold, such as
+        models, are None, with a WARNING each.
     """
-    values = step.get_pars()
-    sub_steps = values.pop("steps", {})
-    members = [export_config(getattr(step, key)) for key in sub_steps]
-    parameters = {name: _exportable(name, value, step) for name, value in values.items()}
+    from stpipe.declarations import spec_parameters
+
     cls = type(step)
+    always, current = spec_parameters(cls), step.current_parameters()
+    current.pop("steps", None)
+    parameters = {
+        name: _exportable(name, value, step) for name, value in current.items() if name in always or value is not None
+    }
+    members = [export_config(sub_step) for sub_step in step.sub_steps().values()]
     return StepConfig(f"{cls.__module__}.{cls.__qualname__}", step.name, parameters, members)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from stpipe.exceptions import ValidationError
 
-__all__ = ["StepConfig", "config_for_class", "read_parameter_file", "write_parameter_file"]
+__all__ = ["StepConfig", "config_for_class", "read_ini_file", "read_parameter_file", "write_parameter_file"]
 
 _INI_SUFFIXES = (".cfg", ".ini")
 _KEYS = ("class", "name", "parameters", "steps")
@@ -60,7 +60,7 @@ class StepConfig:
         if not isinstance(steps, Mapping):
             steps = dict(enumerate(steps))
         parameters = {key: value for key, value in values.items() if key not in ("class", "name", "steps")}
-        members = [cls.from_entry(step, key if isinstance(key, str) else None) for key, step in steps.items()]
+        members = [_keyed(cls.from_entry(step), key) for key, step in steps.items()]
         return cls(values.get("class") or None, values.get("name") or name, parameters, members)
 
     @classmethod
@@ -105,12 +105,18 @@ class StepConfig:
         Raises
         ------
         ValidationError
-            The tree is no parameter file; the error is an ``asdf.exceptions.ValidationError`` too.
+            The tree is no parameter file, or ``class`` or ``parameters`` is missing; the error is an
+            ``asdf.exceptions.ValidationError`` too.
         """
         from stpipe.yaml_text import plain_tree
 
         try:
-            return _from_tree(plain_tree(_without_asdf_keys(asdf_file.tree)), "ASDF file")
+            tree = plain_tree(_without_asdf_keys(asdf_file.tree))
+            config = _from_tree(tree, "ASDF file")
+            for key, found in (("class", config.class_name), ("parameters", "parameters" in tree)):
+                if not found:
+                    raise ValidationError(f"ASDF file: '{key}' is a required property")
+            return config
         except ValidationError as error:
             raise _asdf_error_class()(str(error)) from None
 
@@ -201,15 +207,43 @@ def _read_cached(path: str, mtime: int, size: int) -> Any:
     return tree if isinstance(tree, Mapping) else _read_ini(path)
 
 
-def _read_ini(path: str) -> dict[str, Any]:
+def _read_ini(path: str) -> _IniTree:
     """Read an INI file into the legacy form, everything under ``parameters``."""
+    return _IniTree(parameters=_config_obj(path).dict())
+
+
+class _IniTree(dict[str, Any]):
+    """Tree that came from an INI file."""
+
+
+def _config_obj(path: str) -> Any:
     from configobj import ConfigObj, ConfigObjError
 
     try:
-        config = ConfigObj(path, interpolation=False, encoding="utf-8", file_error=True)
+        return ConfigObj(path, interpolation=False, encoding="utf-8", file_error=True)
     except (ConfigObjError, UnicodeDecodeError, OSError) as error:
         raise ValidationError(f"Parameter file '{path}' cannot be read: {error}") from error
-    return {"parameters": config.dict()}
+
+
+def read_ini_file(path: str) -> Any:
+    """Return the ``ConfigObj`` of a parameter file if it is an INI file, comments included; else None.
+
+    Parameters
+    ----------
+    path : str
+        The file; it becomes the ``filename`` of the ConfigObj.
+
+    Raises
+    ------
+    ValueError, ValidationError
+        As `read_parameter_file`.
+    """
+    full = os.path.abspath(os.path.expanduser(path))
+    if not isinstance(_read(full), _IniTree):
+        return None
+    config = _config_obj(full)
+    config.filename = path
+    return config
 
 
 def _from_tree(tree: Any, where: str) -> StepConfig:
@@ -249,8 +283,13 @@ def _structured(entry: Mapping[str, Any], name: str | None, where: str) -> StepC
 
 def _members(steps: Any, where: str) -> list[StepConfig]:
     if isinstance(steps, Mapping):
-        return [StepConfig.from_entry(step, str(key), f"{where}/{key}") for key, step in steps.items()]
+        return [_keyed(StepConfig.from_entry(step, None, f"{where}/{key}"), str(key)) for key, step in steps.items()]
     return [StepConfig.from_entry(step, None, f"{where}[{index}]") for index, step in enumerate(steps or ())]
+
+
+def _keyed(step: StepConfig, key: Any) -> StepConfig:
+    """Name a sub-step after its key in a mapping, whatever name is inside; a position in a list is no key."""
+    return step.with_name(key) if isinstance(key, str) else step
 
 
 def _misspelt(entry: Mapping[str, Any], where: str) -> Iterable[str]:

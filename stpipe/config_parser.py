@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from stpipe.exceptions import ParameterError, ValidationError
+from stpipe.exceptions import ValidationError
 
 if TYPE_CHECKING:
     from configobj import ConfigObj, Section
@@ -56,7 +56,9 @@ def load_config_file(config_file: str | os.PathLike[str]) -> ConfigObj:
     Returns
     -------
     ConfigObj
-        Parameters, ``class``, ``name``, a section ``steps`` with one section per sub-step; ``filename`` is the path.
+        Parameters, ``class``, ``name``, a section ``steps`` with one section per sub-step. An INI file comes as it
+        is, with its comments, and with its path as ``filename``; ``filename`` is None otherwise, because writing back
+        would put INI text into an ASDF file.
 
     Raises
     ------
@@ -67,14 +69,15 @@ def load_config_file(config_file: str | os.PathLike[str]) -> ConfigObj:
     """
     from configobj import ConfigObj
 
-    from stpipe.config_file import read_parameter_file
+    from stpipe.config_file import read_ini_file, read_parameter_file
 
     path = os.fspath(config_file)
     if not os.path.isfile(os.path.expanduser(path)):
         raise ValueError(f"Config file {path} not found.")
-    config = ConfigObj(interpolation=False)
-    _fill(config, read_parameter_file(path), path)
-    config.filename = path
+    config = read_ini_file(path)
+    if config is None:
+        config = ConfigObj(interpolation=False)
+        _fill(config, read_parameter_file(path), path)
     return config
 
 
@@ -103,8 +106,8 @@ def _with_names(config: StepConfig, path: str) -> StepConfig:
     return named_steps(config, import_class(resolve_step_class_alias(config.class_name), config_file=path))
 
 
-def load_spec_file(cls: type, preserve_comments: object = None) -> ConfigObj:
-    """Return the spec that a class itself declares, as a ConfigObj of check texts.
+def load_spec_file(cls: type, preserve_comments: object = None) -> ConfigObj | None:
+    """Return the spec that a class itself declares, as a ConfigObj of check texts; None if it declares nothing.
 
     Parameters
     ----------
@@ -119,29 +122,33 @@ def load_spec_file(cls: type, preserve_comments: object = None) -> ConfigObj:
     from stpipe.spec import fill_section
 
     _warn_of_comments(preserve_comments)
-    config = ConfigObj(list_values=False, interpolation=False)
-    fill_section(config, class_parameters(cls))
+    params = class_parameters(cls)
+    if not params and "spec" not in vars(cls):
+        return None
+    config = ConfigObj(interpolation=False)
+    fill_section(config, params)
     return config
 
 
 def get_merged_spec_file(cls: type, preserve_comments: object = None) -> ConfigObj:
-    """Return the spec of a class with those of its bases and the overrides, as a ConfigObj of check texts.
+    """Return the spec of a class with those of its bases, as a ConfigObj of check texts.
 
     Parameters
     ----------
     cls : type
-        A Step class; the sub-steps of a pipeline are not part of the result.
+        A Step class; neither the overrides of its references nor the sub-steps of a pipeline are part of the result
+        (``cls.load_spec_file()`` has both).
     preserve_comments : object, optional
         Deprecated; comments are always kept.
     """
     from configobj import ConfigObj
 
-    from stpipe.declarations import declared_parameters
+    from stpipe.declarations import spec_parameters
     from stpipe.spec import fill_section
 
     _warn_of_comments(preserve_comments)
-    config = ConfigObj(list_values=False, interpolation=False)
-    fill_section(config, declared_parameters(cls))
+    config = ConfigObj(interpolation=False)
+    fill_section(config, spec_parameters(cls))
     return config
 
 
@@ -229,7 +236,7 @@ def validate(
     spec : ConfigObj
         Check texts, with the same sections.
     section : Section, optional
-        Only this section of ``config`` is checked, against the section of ``spec`` at the same place.
+        Without effect: the whole of ``config`` is checked, as in the released framework.
     validator : configobj.validate.Validator, optional
         One with checks of its own; it takes over the checking of single values.
     root_dir : str, optional
@@ -250,28 +257,10 @@ def validate(
     from stpipe.config_validation import Validation, validate_section
     from stpipe.parameters import raise_problems
 
-    target, checks = (config, spec) if section is None else (section, _same_place(spec, section))
     validation = Validation(validator=validator, root_dir=root_dir, allow_missing=allow_missing)
-    validate_section(target, checks, validation, _path_of(target))
+    validate_section(config, spec, validation)
     raise_problems([*validation.problems, *validation.extras])
     return config
-
-
-def _path_of(section: Section) -> tuple[str, ...]:
-    """Names of the sections from the top to this one."""
-    path: list[str] = []
-    while section.depth:
-        path.insert(0, section.name)
-        section = section.parent
-    return tuple(path)
-
-
-def _same_place(spec: ConfigObj, section: Section) -> Section:
-    for name in _path_of(section):
-        if not isinstance(spec.get(name), dict):
-            raise ParameterError(f"Extra value '{name}' in root")
-        spec = spec[name]
-    return spec
 
 
 def string_to_python_type(section: Section, key: str) -> None:
@@ -294,7 +283,7 @@ def string_to_python_type(section: Section, key: str) -> None:
 def _guessed(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    word = value.strip().lower()
+    word = value.lower()
     if word in ("true", "false"):
         return word == "true"
     for convert in (int, float):

@@ -94,16 +94,22 @@ class LookupFailure(StpipeException):
         True when the rules were read and have no such reference, False when the service could not be asked.
     reason : str
         The short text, without the settings.
+    advice : str
+        Which steps are concerned, and what can be done about it there.
     """
 
-    def __init__(self, reason: str = "", *, not_found: bool = False, observatory: str = "jwst") -> None:
+    def __init__(
+        self, reason: str = "", *, not_found: bool = False, observatory: str = "jwst", advice: str = ""
+    ) -> None:
         self.reason = reason
         self.not_found = not_found
         self.observatory = observatory
+        self.advice = advice
         super().__init__(reason)
 
     def __str__(self) -> str:
-        return f"{self.reason}\n{_NOT_FOUND if self.not_found else explain_settings(self.observatory)}"
+        settings = _NOT_FOUND if self.not_found else explain_settings(self.observatory)
+        return "\n".join(filter(None, (self.reason, self.advice, settings)))
 
 
 @dataclass(frozen=True)
@@ -367,19 +373,19 @@ def get_multiple_reference_paths(
     return {name: str(path) for name, path in answers.items()}
 
 
-def raise_failures(answers: Mapping[str, str | LookupFailure]) -> None:
+def raise_failures(answers: Mapping[str, str | LookupFailure], *, advice: str = "") -> None:
     """Raise one ReferenceServiceError for all failures among the answers of `look_up`."""
     failures = [answer for answer in answers.values() if isinstance(answer, LookupFailure)]
     if failures:
-        raise _service_error(failures)
+        raise _service_error(failures, advice)
 
 
-def _service_error(failures: list[LookupFailure]) -> ReferenceServiceError:
+def _service_error(failures: list[LookupFailure], advice: str = "") -> ReferenceServiceError:
     from stpipe._crds_service import ReferenceServiceError
 
     reasons = "\n".join(dict.fromkeys(failure.reason for failure in failures))
     not_found = all(failure.not_found for failure in failures)
-    return ReferenceServiceError(reasons, not_found=not_found, observatory=failures[0].observatory)
+    return ReferenceServiceError(reasons, not_found=not_found, observatory=failures[0].observatory, advice=advice)
 
 
 def get_reference_file(parameters: dict[str, Any], reference_file_type: str, observatory: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from stpipe.annotations import annotation_of
 from stpipe.parameters import Param
 
-__all__ = ["check_declarations", "class_parameters", "declared_parameters"]
+__all__ = ["check_declarations", "class_parameters", "declared_parameters", "spec_parameters"]
 
 _OWN = "_own_parameters_cache"
 _MERGED = "_declared_parameters_cache"
@@ -112,19 +112,36 @@ def declared_parameters(cls: type) -> dict[str, Param[Any]]:
     ParameterError, TypeError
         As `class_parameters`.
     """
+    return _merged(cls)[1]
+
+
+def spec_parameters(cls: type) -> dict[str, Param[Any]]:
+    """Return the parameters that a class and its bases declare, without the overrides of references.
+
+    These are what ``get_pars`` gives. The mapping is shared: do not change it.
+
+    Raises
+    ------
+    ValueError, ParameterError, TypeError
+        As `declared_parameters`.
+    """
+    return _merged(cls)[2]
+
+
+def _merged(cls: type) -> tuple[tuple[Any, ...], dict[str, Param[Any]], dict[str, Param[Any]]]:
+    """Return the reference types, all parameters, and those from declarations; worked out once per class."""
     types = getattr(cls, "reference_file_types", ())
     types = tuple(types) if isinstance(types, list | tuple) else ()
     cached = vars(cls).get(_MERGED)
     if cached is not None and cached[0] == types:
-        return cached[1]
-    merged: dict[str, Param[Any]] = {}
+        return cached
+    declared: dict[str, Param[Any]] = {}
     for base in reversed(cls.__mro__[:-1]):
-        merged.update(class_parameters(base))
-    for reftype in types:
-        override = _override(reftype, cls)
-        merged.setdefault(override.name, override)
-    setattr(cls, _MERGED, (types, merged))
-    return merged
+        declared.update(class_parameters(base))
+    overrides = {param.name: param for param in (_override(reftype, cls) for reftype in types)}
+    found = (types, declared | {name: param for name, param in overrides.items() if name not in declared}, declared)
+    setattr(cls, _MERGED, found)
+    return found
 
 
 def _override(reftype: str, cls: type) -> Param[Any]:

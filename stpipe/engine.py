@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -132,10 +132,20 @@ def execute(step: Any, args: Sequence[Any]) -> Any:
             step._on_run_end(result)
             failed = False
             return result
+        except Exception as error:
+            _note_step(error, step)
+            raise
         finally:
             step._log_records = lines[first:]
             if state.outer is not None:
                 state.note_end(failed=failed)
+
+
+def _note_step(error: Exception, step: Any) -> None:
+    """Remember with an error, as ``failed_step``, the innermost step it went through; ``strun`` tells it."""
+    if not hasattr(error, "failed_step"):
+        with suppress(AttributeError, TypeError):
+            error.failed_step = step.qualified_name.removeprefix("stpipe.")  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -164,9 +174,9 @@ def _start_recording(step: Any, stack: ExitStack) -> list[str]:
     elif step.parent is not None and step.parent._log_records_formatter is not None:
         lines = step.parent._log_records
     else:
-        from stpipe.logs import recording
+        from stpipe.logs import loggers_of, recording
 
-        lines = stack.enter_context(recording(step.get_stpipe_loggers(), step._log_records_formatter))
+        lines = stack.enter_context(recording(loggers_of(type(step)), step._log_records_formatter))
     step._log_records = lines
     return lines
 
@@ -178,7 +188,8 @@ def _run_phases(step: Any, args: Sequence[Any], state: RunState) -> Any:
         return _skip_by_parameter(step, args, state)
     if step.save_results:
         check_folder_before_run(step)
-        check_overwrite_before_run(step)
+    if step.save_results or step.parent is None:
+        check_overwrite_before_run(step, args)
     result = _process(step, args, state)
     _finalize(step, result)
     if step.save_results:
@@ -195,8 +206,6 @@ def _prepare(step: Any, args: Sequence[Any]) -> None:
 
         log.info("Step %s parameters are:%s", step.name, parameter_text(step.get_pars()))
     step._reference_files_used = []
-    if top_level and step.skip:
-        log.info("Step run as standalone, so skip set to False")
     _settle(step, args)
 
 
@@ -206,7 +215,12 @@ def _settle(step: Any, args: Sequence[Any]) -> None:
     step.save_results = wants_saving(step)
     if step.suffix is None:
         step.suffix = step.default_suffix()
+
+
+def _run_anyway(step: Any) -> None:
+    """Take back ``skip`` of a step that is not part of a pipeline."""
     if step.parent is None and step.skip:
+        log.info("Step run as standalone, so skip set to False")
         step.skip = False
 
 
@@ -229,6 +243,7 @@ def rehearsed(step: Any, args: Sequence[Any]) -> Iterator[None]:
         stack.enter_context(step.running())
         try:
             _settle(step, args)
+            step.skip = step.skip and step.parent is not None
             yield
         finally:
             step._input_filename, step._input_dir, step._last_input = kept
@@ -244,13 +259,13 @@ def _skip_by_parameter(step: Any, args: Sequence[Any], state: RunState) -> Any:
 
 
 def _process(step: Any, args: Sequence[Any], state: RunState) -> Any:
-    """Pre-hooks, references, the work, post-hooks; a `Skip` ends it early with the input as the result."""
+    """Pre-hooks, references (a plain step has none to prefetch), the work, post-hooks; a `Skip` ends it early."""
     if step.pre_hooks:
         from stpipe.hooks import run_pre_hooks
 
         args = run_pre_hooks(step, args)
-    if step.parent is None:
-        step.prefetch(*args)
+    _run_anyway(step)
+    step.prefetch(*args)
     try:
         result = step.process(*args)
     except Skip as skip:
@@ -340,7 +355,7 @@ def _fingerprint(step: Any) -> str:
     import hashlib
     import json
 
-    text = json.dumps(events.plain_data(step.get_pars()), sort_keys=True)
+    text = json.dumps(events.plain_data(step.current_parameters()), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -43,7 +43,7 @@ def get_steps() -> list[StepInfo]:
         name, version = _origin(entry_point)
         try:
             rows = entry_point.load()()
-            steps.extend(StepInfo(path, alias, is_pipeline, name, version) for path, alias, is_pipeline in rows)
+            steps += [StepInfo(path, alias, is_pipeline, name, version) for path, alias, is_pipeline in rows]
         except Exception as error:
             warnings.warn(
                 f"{STEPS_GROUP} plugin from package {name}=={version} failed to load:\n\n"

@@ -12,11 +12,16 @@
         │   └── MissingMetadataError (TypeError) 1   an input without a value that a step cannot do without
         ├── NotBuiltError                   1   a step or option that this release does not have yet
         ├── OutputError (OSError)           1   a product that cannot be written
-        ├── ReferenceServiceError           1   CRDS cannot be asked (also a crds CrdsError)
+        ├── LookupFailure                   1   why one reference could not be found
+        │   └── ReferenceServiceError       1   CRDS cannot be asked (also a crds CrdsError)
+        ├── LibraryError                    1   a library that cannot be made or is not used as it must be
+        │   ├── BorrowError                 1   a model borrowed twice, not given back, or not borrowed at all
+        │   ├── ClosedLibraryError          1   a library used outside of a with block
+        │   └── NoGroupID                   1   a file or model that does not say which group it belongs to
         └── Skip                            not an error: nothing to do for this input
 
-``ReferenceServiceError`` lives in `stpipe.crds_client`, because it derives from the error of ``crds``, which is
-imported only when it is needed.
+``LookupFailure`` and ``ReferenceServiceError`` live in `stpipe.crds_client`, the latter because it derives from the
+error of ``crds``, which is imported only when it is needed. ``LibraryError`` and its kinds live in `stpipe.library`.
 """
 
 from __future__ import annotations
@@ -59,8 +64,11 @@ class StpipeExitException(StpipeException):
     """
 
     def __init__(self, exit_status: int, *args: object) -> None:
-        super().__init__(*args)
+        super().__init__(exit_status, *args)  # all of them, or the error could not be sent between processes
         self.exit_status = exit_status
+
+    def __str__(self) -> str:
+        return " ".join(str(arg) for arg in self.args[1:])
 
 
 class ValidationError(StpipeException):

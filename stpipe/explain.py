@@ -34,6 +34,8 @@ class ParameterFact:
         Its unit.
     general : bool
         Whether every step has it.
+    same : bool
+        Whether the value is that of the default, whoever set it.
     """
 
     name: str
@@ -42,11 +44,17 @@ class ParameterFact:
     doc: str = ""
     unit: str | None = None
     general: bool = False
+    same: bool = field(default=False, compare=False)
 
     @property
     def is_default(self) -> bool:
         """Whether nobody has set it."""
         return self.source == "default"
+
+    @property
+    def differs(self) -> bool:
+        """Whether somebody has set it to another value than the default."""
+        return not (self.is_default or self.same)
 
 
 @dataclass(frozen=True, repr=False)
@@ -84,8 +92,8 @@ class Explanation:
         return facts
 
     def changed(self) -> dict[str, ParameterFact]:
-        """The parameters that somebody has set, by dotted name."""
-        return {name: fact for name, fact in self.flat().items() if not fact.is_default}
+        """The parameters that somebody has set to other values than the defaults, by dotted name."""
+        return {name: fact for name, fact in self.flat().items() if fact.differs}
 
     def __getitem__(self, name: str) -> ParameterFact:
         """Return one parameter by its dotted name; KeyError names near ones."""
@@ -120,11 +128,14 @@ class Explanation:
 
     def _summary(self) -> Iterator[str]:
         changed, total = self.changed(), len(self.flat())
-        if not changed:
+        if changed:
+            yield f"{len(changed)} of {total} parameters are not defaults (*):"
+            yield from aligned([(f"  {name}", value_text(fact.value), fact.source) for name, fact in changed.items()])
+        else:
             yield f"All {total} parameters have their default values."
-            return
-        yield f"{len(changed)} of {total} parameters are not defaults (*):"
-        yield from aligned([(f"  {name}", value_text(fact.value), fact.source) for name, fact in changed.items()])
+        same = sum(fact.same and not fact.is_default for fact in self.flat().values())
+        if same:
+            yield f"{same} {'was' if same == 1 else 'were'} set to the default value (=)."
 
     def _repr_html_(self) -> str:
         from stpipe.html_view import explanation_html
@@ -133,7 +144,7 @@ class Explanation:
 
 
 def _marked(fact: ParameterFact) -> str:
-    return f"{' ' if fact.is_default else '*'} {fact.name}"
+    return f"{' ' if fact.is_default else '=' if fact.same else '*'} {fact.name}"
 
 
 def aligned(rows: Sequence[tuple[str, ...]], widest: int = 44) -> Iterator[str]:
@@ -198,8 +209,15 @@ def explain_step(step: Step, init: Any = None, *, notes: Sequence[str] = ()) -> 
     common = Step.declared_parameters()
     sources = step.parameter_sources()
     facts = tuple(
-        ParameterFact(name, sources[name][0], sources[name][1], param.doc, param.unit, name in common)
+        ParameterFact(name, *sources[name], param.doc, param.unit, name in common, _is(sources[name][0], param.default))
         for name, param in step.declared_parameters().items()
     )
     steps = {key: explain_step(sub_step) for key, sub_step in step.sub_steps().items()}
     return Explanation(step.name, class_path(step), facts, steps, input_text(init), tuple(notes))
+
+
+def _is(value: Any, default: Any) -> bool:
+    """Whether a value is the default; an empty text or list means "not set", like None."""
+    if not isinstance(value, str | bool | int | float | list | tuple | None):
+        return False
+    return ("" if value in (None, []) else value) == ("" if default in (None, []) else default)

@@ -67,12 +67,8 @@ class FormatTemplate(Formatter):
         return self.separator.join(["".join(parts), *appended])
 
     def _fill(self, field: str, spec: str, conversion: str | None, formatted: Mapping[str, str | None]) -> str:
-        if field in formatted:
-            text = formatted[field]
-            return "" if text is None else self.format_field(self.convert_field(text, conversion), spec)
-        if self.remove_unused:
-            return ""
-        return "{" + field + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "") + "}"
+        text = formatted.get(field, "" if self.remove_unused else f"{{{field}}}")
+        return self.format_field(self.convert_field(text or "", conversion), spec)
 
     def _format_key(self, name: str, value: Any) -> str | None:
         """Text of one value by the formats of its name; None stays None."""

@@ -16,10 +16,11 @@ from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 from stpipe.datamodel import AbstractDataModel
-from stpipe.parameters import Param
+from stpipe.exceptions import ParameterError
+from stpipe.parameters import Param, near_hint
 from stpipe.step import Step
 
-__all__ = ["FunctionWrapper", "SystemCall", "make_hooks", "run_post_hooks", "run_pre_hooks"]
+__all__ = ["FunctionWrapper", "SystemCall", "make_hooks", "run_post_hooks", "run_pre_hooks", "set_up_hooks"]
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def run_pre_hooks(step: Any, args: Sequence[Any]) -> tuple[Any, ...]:
     tuple
         Arguments for ``process``: those given, or the one result of the last hook that had one.
     """
-    step._pre_hooks = make_hooks(step, "pre")
+    set_up_hooks(step)
     args = tuple(args)
     for hook in step._pre_hooks:
         result = hook.run(*args)
@@ -47,12 +48,20 @@ def run_pre_hooks(step: Any, args: Sequence[Any]) -> tuple[Any, ...]:
 
 def run_post_hooks(step: Any, result: Any) -> Any:
     """Run ``step.post_hooks`` in order on the result; a result other than None replaces it."""
-    step._post_hooks = make_hooks(step, "post")
+    set_up_hooks(step)
     for hook in step._post_hooks:
         replacement = hook.run(result)
         if replacement is not None:
             result = replacement
     return result
+
+
+def set_up_hooks(step: Any) -> None:
+    """Make the hooks of a step, unless its lists are what they were when they were made; errors as in `make_hooks`."""
+    key = (step.pre_hooks, step.post_hooks, step.output_ext)
+    if step.__dict__.get("_hooks_key") != key:
+        step._pre_hooks, step._post_hooks = make_hooks(step, "pre"), make_hooks(step, "post")
+        step.__dict__["_hooks_key"] = key
 
 
 def make_hooks(step: Any, kind: str) -> list[Step]:
@@ -67,12 +76,11 @@ def make_hooks(step: Any, kind: str) -> list[Step]:
 
     Raises
     ------
-    AttributeError
-        A text names a module that has no such attribute.
     ParameterError
-        A text gives a parameter that the step does not have.
+        A text names a module that has no such attribute (an AttributeError, too) or gives a parameter that the step
+        does not have; or a hook is neither step, function nor text.
     TypeError
-        A hook is neither step, function nor text.
+        A text names something else than a step or a function.
     """
     hooks = getattr(step, f"{kind}_hooks") or []
     return [_make_hook(step, hook, f"{kind}_hook{number}") for number, hook in enumerate(hooks)]
@@ -86,29 +94,36 @@ def _make_hook(step: Any, hook: Any, name: str) -> Step:
         return hook
     if isinstance(hook, str):
         return _from_text(step, hook.strip(), name)
-    return _from_object(step, hook, name, str(hook))
+    made = _from_object(step, hook, name)
+    if made is None:
+        raise ParameterError(f"Hook {hook!r} of step {step.name} is neither a Step, a function nor a text.")
+    return made
 
 
 def _from_text(step: Any, text: str, name: str) -> Step:
     if _CALL.match(text):
         parsed = _parse_call(text)
         if parsed is not None:
-            found = _resolve(parsed[0])
+            found = _resolve(step, parsed[0])
             if inspect.isclass(found) and issubclass(found, Step):
                 return found(_step_name(found, name), parent=step, **{"output_ext": step.output_ext, **parsed[1]})
     elif _DOTTED.match(text):
-        found = _resolve(text)
+        found = _resolve(step, text)
         if found is not None:
-            return _from_object(step, found, name, text)
+            made = _from_object(step, found, name)
+            if made is None:
+                raise TypeError(f"Hook {text!r} of step {step.name} is neither a Step class nor a function.")
+            return made
     return SystemCall(name, parent=step, command=text, output_ext=step.output_ext)
 
 
-def _from_object(step: Any, found: Any, name: str, text: str) -> Step:
+def _from_object(step: Any, found: Any, name: str) -> Step | None:
+    """Step of a class or function; None for anything else."""
     if inspect.isclass(found) and issubclass(found, Step):
         return found(_step_name(found, name), parent=step, output_ext=step.output_ext)
     if callable(found) and not inspect.isclass(found):
         return FunctionWrapper(found, parent=step, output_ext=step.output_ext)
-    raise TypeError(f"Hook {text!r} is not a Step class, a function or a shell command")
+    return None
 
 
 def _step_name(cls: type[Step], name: str) -> str:
@@ -127,7 +142,11 @@ def _parse_call(text: str) -> tuple[str, dict[str, Any]] | None:
     return ast.unparse(call.func), keywords
 
 
-def _resolve(dotted: str) -> Any:
+class _NoSuchHookError(ParameterError, AttributeError):
+    """A module has no attribute of that name."""
+
+
+def _resolve(step: Any, dotted: str) -> Any:
     """Object of that dotted path; None when there is no such module."""
     module_name, _, attribute = dotted.rpartition(".")
     try:
@@ -136,7 +155,12 @@ def _resolve(dotted: str) -> Any:
         if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
             return None
         raise
-    return getattr(module, attribute)
+    try:
+        return getattr(module, attribute)
+    except AttributeError as error:
+        near = near_hint(attribute, [name for name in vars(module) if not name.startswith("_")])
+        message = f"module {module_name!r} has no attribute {attribute!r}{near}: hook {dotted!r} of step {step.name}"
+        raise _NoSuchHookError(message) from error
 
 
 class FunctionWrapper(Step):
@@ -164,7 +188,7 @@ class FunctionWrapper(Step):
 class SystemCall(Step):
     """A step that runs a shell command; ``{0}``, ``{1}`` stand for the arguments, models are first saved to files."""
 
-    command = Param(None, "Shell command", type=str)
+    command = Param(None, "Shell command", type=str, required=True)
     env = Param([], "Environment variables VAR=value; an empty value unsets the variable", type=list[str])  # type: ignore[var-annotated]
     log_stdout = Param(True, "Log what the command writes to standard output")
     log_stderr = Param(True, "Log what the command writes to standard error")
@@ -181,7 +205,7 @@ class SystemCall(Step):
         """
         with tempfile.TemporaryDirectory(prefix="stpipe_hook_") as folder:
             files = [self._file_of(argument, number, folder) for number, argument in enumerate(args)]
-            command = _filled(self.command or "", files)
+            command = _filled(self.command, files)
             log.info("Spawning %r", command)
             try:
                 code = self._run_command(command)

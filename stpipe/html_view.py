@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stpipe.explain import Explanation, ParameterFact
     from stpipe.planning import PlannedStep, RunPlan
     from stpipe.provenance import Provenance, RunRecord
+    from stpipe.result_report import Report
 
-__all__ = ["details", "escape", "explanation_html", "frame", "plan_html", "provenance_html", "table"]
+__all__ = [
+    "details",
+    "escape",
+    "explanation_html",
+    "frame",
+    "plan_html",
+    "provenance_html",
+    "report_html",
+    "reports_html",
+    "table",
+]
 
 _LINE = "1px solid color-mix(in srgb, currentColor 22%, transparent)"
 _CELL = f"text-align:left;vertical-align:top;padding:2px 12px 2px 0;border:0;border-bottom:{_LINE};white-space:normal"
@@ -90,12 +102,12 @@ def _steps(explanation: Explanation) -> Iterator[str]:
         facts = {fact.name: fact for fact in step.parameters}
         if "skip" in facts and facts["skip"].value:
             summary += f" {faint('· skipped')}"
-        is_open = any(not fact.is_default for fact in step.parameters)
+        is_open = any(fact.differs for fact in step.parameters)
         yield details(summary, _tables(step) + "".join(_steps(step)), is_open=is_open)
 
 
 def _count(explanation: Explanation) -> str:
-    changed = sum(not fact.is_default for fact in explanation.parameters)
+    changed = sum(fact.differs for fact in explanation.parameters)
     total = len(explanation.parameters)
     return f"· {changed} of {total} set" if changed else f"· all {total} default"
 
@@ -103,11 +115,11 @@ def _count(explanation: Explanation) -> str:
 def _row(fact: ParameterFact) -> tuple[str, ...]:
     from stpipe.explain import value_text
 
-    value = code(value_text(fact.value), strong=not fact.is_default)
+    value = code(value_text(fact.value), strong=fact.differs)
     if fact.unit and fact.value is not None:
         value += f" {faint(fact.unit)}"
     source = faint(fact.source) if fact.is_default else escape(fact.source)
-    return code(fact.name, strong=not fact.is_default), value, source, escape(fact.doc)
+    return code(fact.name, strong=fact.differs), value, source, escape(fact.doc)
 
 
 def plan_html(plan: RunPlan) -> str:
@@ -163,11 +175,16 @@ def provenance_html(provenance: Provenance) -> str:
 
 
 def _run_html(run: RunRecord) -> str:
-    from stpipe.explain import value_text
-
     versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
-    facts = {"class": run.step.class_name, "input": ", ".join(run.inputs), "context": run.context or "none used"}
-    lines = "".join(f"<div>{faint(name)} {code(text)}</div>" for name, text in {**facts, "versions": versions}.items())
+    facts = {
+        "class": run.step.class_name,
+        "input": ", ".join(run.inputs),
+        "started": run.started,
+        "recorded": run.recorded,
+        "context": run.context or "none used",
+        "versions": versions,
+    }
+    lines = "".join(f"<div>{faint(name)} {code(text)}</div>" for name, text in facts.items())
     steps = [
         (
             code(step.name),
@@ -177,12 +194,67 @@ def _run_html(run: RunRecord) -> str:
         )
         for step in run.steps
     ]
+    return lines + (table(("step", "time", "status", "references"), steps) if steps else "") + _chosen_html(run)
+
+
+def _chosen_html(run: RunRecord) -> str:
+    """Parameters that somebody has set, with their sources; folded, the defaults of each step."""
+    from stpipe.explain import value_text
+
     known = run.flat()
     chosen = {name: fact for name, fact in known.items() if fact[1] != "default"}
     rows = [(code(name), code(value_text(value)), escape(source)) for name, (value, source) in chosen.items()]
-    title = f"parameters {faint(f'· {len(chosen)} of {len(known)} set')}"
-    return (
-        lines
-        + (table(("step", "time", "status", "references"), steps) if steps else "")
-        + details(title, table(("parameter", "value", "source"), rows), is_open=True)
+    shown = table(("parameter", "value", "source"), rows) if rows else ""
+    texts = {step.name: ", ".join(_default_texts(step.parameters)) for step in (run.step, *run.steps)}
+    defaults = [(code(name, strong=True), escape(text)) for name, text in texts.items() if text]
+    rest = details(faint(f"{len(known) - len(chosen)} defaults"), table(("step", "parameters"), defaults))
+    return details(f"parameters {faint(f'· {len(chosen)} of {len(known)} set')}", shown + rest, is_open=True)
+
+
+def _default_texts(parameters: Mapping[str, tuple[object, str]]) -> Iterator[str]:
+    from stpipe.explain import value_text
+
+    for name, (value, source) in parameters.items():
+        if source == "default":
+            yield f"{name}={value_text(value)}"
+
+
+def report_html(report: Report) -> str:
+    """One model: its arrays, the status of each step, and what made it."""
+    from stpipe.result_report import shape_text
+
+    title = f"<div><b>{escape(report.model_type)}</b> {code(report.filename or 'no file name')}</div>"
+    arrays = [
+        (code(fact.name, strong=True), escape(shape_text(fact)), code(fact.dtype), escape(fact.unit))
+        for fact in report.arrays
+    ]
+    arrays += [(code(name, strong=True), f"{count} entries", "", "") for name, count in report.parts.items()]
+    shown = table(("array", "shape", "type", "unit"), arrays) if arrays else ""
+    return frame(title, shown, _statuses_html(report), _origin_html(report))
+
+
+def reports_html(reports: Sequence[Report]) -> str:
+    """Several models, each folded but the first."""
+    parts = (
+        details(f"<b>{escape(one.model_type)}</b> {code(one.filename)}", report_html(one), is_open=number == 0)
+        for number, one in enumerate(reports)
     )
+    return frame(f"<div>{len(reports)} models</div>", *parts)
+
+
+def _statuses_html(report: Report) -> str:
+    if not report.statuses:
+        return ""
+    counts = Counter(report.statuses.values())
+    summary = ", ".join(f"{count} {status}" for status, count in counts.items())
+    rows = [(code(step), escape(status)) for step, status in report.statuses.items()]
+    return details(f"status of the steps {faint(f'· {summary}')}", table(("step", "status"), rows))
+
+
+def _origin_html(report: Report) -> str:
+    if report.provenance is not None:
+        return provenance_html(report.provenance)
+    rows = [(code(kind), code(name)) for kind, name in report.references.items()]
+    title = f"references {faint(f'· {report.context}' if report.context else '')}"
+    references = details(title, table(("type", "file"), rows), is_open=True) if rows else ""
+    return references + f"<div>{faint('What made it is not recorded in it: no parameters, no times.')}</div>"

@@ -49,7 +49,8 @@ def read_log_file(source: str | os.PathLike | TextIO) -> dict[str, Any]:
         else:
             parser.read_file(source)
     except (OSError, UnicodeDecodeError, configparser.Error) as error:
-        raise RuntimeError(f"Error parsing logging config {name}: {error}") from error
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise RuntimeError(f"Error parsing logging config {name}: {reason}") from error
     for section in parser.sections():
         if section != "*":
             warnings.warn(f"Section [{section}] of {name} has no effect: only [*] has.", UserWarning, stacklevel=3)

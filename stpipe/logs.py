@@ -13,11 +13,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, Token
-from typing import Any, TextIO
+from typing import TextIO
+
+from stpipe.log_routing import Sink, routers, sinks
 
 __all__ = [
     "STPIPE_ROOT_LOGGER",
@@ -27,13 +28,12 @@ __all__ = [
     "RecordingHandler",
     "collecting",
     "load_configuration",
+    "loggers_of",
     "recording",
 ]
 
 STPIPE_ROOT_LOGGER = "stpipe"
 DEFAULT_FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
-_WARNINGS_LOGGER = "py.warnings"
-_CRDS_LOGGER = "CRDS"
 
 
 class LoggedException(Exception):
@@ -76,137 +76,7 @@ class RecordingHandler(logging.Handler):
         self.log_records.append(self.format(record))
 
 
-class _Sink:
-    """Handlers of one configuration or one recording; identity decides whose records it gets."""
-
-    def __init__(self, handlers: list[logging.Handler]) -> None:
-        self.handlers = handlers
-        outer = _sinks.get()
-        self.root: _Sink = outer[0].root if outer else self
-        self.older_threads = {thread.ident for thread in threading.enumerate()}
-
-    def accepts(self, record: logging.LogRecord) -> bool:
-        """Whether a record that is being emitted right now belongs here."""
-        mine = _sinks.get()
-        if mine:
-            return self in mine
-        return record.thread not in self.older_threads and len(_routers.roots) == 1
-
-    def send(self, record: logging.LogRecord) -> None:
-        """Give a record to the handlers whose level it has, once."""
-        seen = record.__dict__.setdefault("_stpipe_seen", [])
-        if self not in seen:
-            seen.append(self)
-            for handler in self.handlers:
-                if record.levelno >= handler.level:
-                    handler.handle(record)
-
-
-_sinks: ContextVar[tuple[_Sink, ...]] = ContextVar("stpipe_log_sinks", default=())
 _applied: ContextVar[LogConfig | None] = ContextVar("stpipe_log_config", default=None)
-
-
-class _Router(logging.Handler):
-    """The one handler that a covered logger gets; passes records on to the sinks they belong to."""
-
-    def __init__(self, logger: logging.Logger) -> None:
-        super().__init__()
-        self.logger = logger
-        self.sinks: list[tuple[_Sink, int]] = []
-        self.level_before = logger.level
-
-    def handle(self, record: logging.LogRecord) -> bool:
-        """Pass a record on; without a lock, the handlers behind have their own."""
-        accepted = [sink for sink, _ in self.sinks if sink.accepts(record)]
-        for sink in accepted:
-            sink.send(record)
-        if not accepted and self.logger.name == _WARNINGS_LOGGER and len(self.logger.handlers) == 1 and sys.stderr:
-            sys.stderr.write(record.getMessage())  # the warning of a bystander: shown as if nothing were captured
-        return True
-
-
-class _Routers:
-    """All routers in place, and what has to be put back when the last one goes."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._by_name: dict[str, _Router] = {}
-        self._console: list[logging.Handler] = []
-        self._showwarning: Any = None
-        self.roots: list[_Sink] = []
-
-    def attach(self, sink: _Sink, names: Iterable[str], level: int | None) -> None:
-        """Cover loggers for a sink; ``level`` None leaves the levels of the loggers alone."""
-        with self._lock:
-            self.roots += [sink.root] if sink.root not in self.roots else []
-            for name in dict.fromkeys("root" if name in ("", "root") else name for name in names):
-                router = self._by_name.get(name) or self._install(name)
-                router.sinks.append((sink, logging.CRITICAL + 1 if level is None else level))
-            self._set_levels()
-
-    def detach(self, sink: _Sink) -> None:
-        """Forget a sink; routers without sinks go."""
-        with self._lock:
-            for router in self._by_name.values():
-                router.sinks = [pair for pair in router.sinks if pair[0] is not sink]
-            self._set_levels()
-            for name, router in list(self._by_name.items()):
-                if not router.sinks:
-                    self._remove(name, router)
-            if sink.root is sink and sink in self.roots:
-                self.roots.remove(sink)
-
-    def _install(self, name: str) -> _Router:
-        logger = logging.getLogger(None if name == "root" else name)
-        router = self._by_name[name] = _Router(logger)
-        if name == _CRDS_LOGGER and "crds.core.log" in sys.modules:
-            console = sys.modules["crds.core.log"].THE_LOGGER.console
-            self._console = [handler for handler in logger.handlers if handler is console]
-            for handler in self._console:
-                logger.removeHandler(handler)
-        if name == _WARNINGS_LOGGER:
-            self._capture_warnings()
-        logger.addHandler(router)
-        return router
-
-    def _remove(self, name: str, router: _Router) -> None:
-        del self._by_name[name]
-        router.logger.removeHandler(router)
-        router.close()
-        if name == _CRDS_LOGGER:
-            for handler in self._console:
-                router.logger.addHandler(handler)
-            self._console = []
-        if name == _WARNINGS_LOGGER and self._showwarning is not None:
-            logging.captureWarnings(False)
-            self._showwarning = None
-
-    def _capture_warnings(self) -> None:
-        import warnings
-
-        before = warnings.showwarning
-        logging.captureWarnings(True)
-        self._showwarning = None if warnings.showwarning is before else before
-
-    def _set_levels(self) -> None:
-        """Let every covered logger pass what its most talkative sink wants, and what it passed before."""
-        changed = None
-        for router in self._by_name.values():
-            wanted = min((level for _, level in router.sinks), default=logging.CRITICAL + 1)
-            before = router.level_before or _inherited_level(router.logger)
-            level = wanted if wanted < before else router.level_before
-            if router.logger.level != level:
-                router.logger.level = level
-                changed = router.logger
-        if changed is not None:
-            changed.setLevel(changed.level)  # makes all loggers forget their cached levels, once
-
-
-def _inherited_level(logger: logging.Logger) -> int:
-    return logger.parent.getEffectiveLevel() if logger.parent is not None else logging.NOTSET
-
-
-_routers = _Routers()
 
 
 class _Applied(type):
@@ -229,7 +99,7 @@ class LogConfig(metaclass=_Applied):
     break_level : int or str
         Records at or above raise `LoggedException`; NOTSET never.
     recording_level : int or str, optional
-        Records below are not kept; as ``level`` by default.
+        Records below are not kept; NOTSET means as ``level``.
     recording_formatter : logging.Formatter, optional
         Makes the kept texts; None keeps none.
     format : str, optional
@@ -253,7 +123,7 @@ class LogConfig(metaclass=_Applied):
         handler: str | Iterable[str],
         level: int | str = logging.INFO,
         break_level: int | str = logging.NOTSET,
-        recording_level: int | str | None = None,
+        recording_level: int | str = logging.NOTSET,
         recording_formatter: logging.Formatter | None = None,
         format: str | None = None,
     ) -> None:
@@ -263,11 +133,11 @@ class LogConfig(metaclass=_Applied):
             _check_handler(name)
         self.level = _level(level)
         self.break_level = _level(break_level)
-        self.recording_level = self.level if recording_level is None else _level(recording_level)
+        self.recording_level = _level(recording_level) or self.level
         self.recording_formatter = recording_formatter
         self.format = format or DEFAULT_FORMAT
         self._recorder: RecordingHandler | None = None
-        self._sink: _Sink | None = None
+        self._sink: Sink | None = None
         self._tokens: tuple[Token, Token] | None = None
         self._shown: list[logging.Handler] = []
 
@@ -292,18 +162,18 @@ class LogConfig(metaclass=_Applied):
             handlers.append(self._recorder)
         if self.break_level > logging.NOTSET:
             handlers.append(BreakHandler(self.break_level))
-        self._sink = _Sink(handlers)
-        self._tokens = (_sinks.set((self._sink,)), _applied.set(self))
+        self._sink = Sink(handlers)
+        self._tokens = (sinks.set((self._sink,)), _applied.set(self))
         levels = [handler.level for handler in handlers]
-        _routers.attach(self._sink, names, min(levels, default=self.level))
+        routers.attach(self._sink, names, min(levels, default=self.level))
 
     def undo(self) -> None:
         """Put everything back as it was; nothing happens when the configuration is not in force."""
         if self._sink is None or self._tokens is None:
             return
-        _routers.detach(self._sink)
+        routers.detach(self._sink)
         with suppress(ValueError):  # undone in another context than it was applied in: nothing to restore there
-            _sinks.reset(self._tokens[0])
+            sinks.reset(self._tokens[0])
             _applied.reset(self._tokens[1])
         for handler in self._sink.handlers:
             handler.close()
@@ -412,14 +282,14 @@ def collecting(
     """
     recorder = RecordingHandler(level)
     recorder.setFormatter(formatter)
-    sink = _Sink([recorder])
-    token = _sinks.set((*_sinks.get(), sink))
-    _routers.attach(sink, names, None)
+    sink = Sink([recorder])
+    token = sinks.set((*sinks.get(), sink))
+    routers.attach(sink, names, None)
     try:
         yield recorder.log_records
     finally:
-        _routers.detach(sink)
-        _sinks.reset(token)
+        routers.detach(sink)
+        sinks.reset(token)
 
 
 def load_configuration(
@@ -459,3 +329,31 @@ def load_configuration(
     if log_file is not None:
         handlers.append(f"file:{os.fspath(log_file)}")
     return LogConfig(handlers, level=logging.INFO if log_level is None else log_level)
+
+
+def loggers_of(cls: type) -> tuple[str, ...]:
+    """Names of the loggers to configure for a step: those of its mission, and those of the packages of users' classes.
+
+    Parameters
+    ----------
+    cls : type
+        A Step class; sub-steps count too.
+
+    Returns
+    -------
+    tuple of str
+        ``cls.get_stpipe_loggers()``, then the top packages of the modules of the classes that are not covered by these
+        and whose logger has no handlers of its own.
+    """
+    names: tuple[str, ...] = cls.get_stpipe_loggers()  # type: ignore[attr-defined]
+    if "root" in names:
+        return names
+    tops = {klass.__module__.partition(".")[0] for klass in _step_classes(cls)} - set(names)
+    return (*names, *sorted(top for top in tops if not logging.getLogger(top).handlers))
+
+
+def _step_classes(cls: type) -> Iterator[type]:
+    """Yield a class, its bases that are steps, and those of its sub-steps."""
+    yield from (base for base in cls.__mro__ if hasattr(base, "get_stpipe_loggers"))
+    for sub_step in (getattr(cls, "step_defs", None) or {}).values():
+        yield from _step_classes(sub_step)

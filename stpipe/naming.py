@@ -56,12 +56,12 @@ def make_output_path(
     owner = given_output_file(step) if not basepath else _owner_of(step, basepath)
     base = str(basepath or (owner.output_file if owner else None) or step.default_output_file())
     extension = _extension(step, ext, owner, base)
-    stem = os.path.splitext(os.path.basename(base))[0]
+    stem = _parts(base)[0]
     suffix = _suffix(step) if suffix is None else suffix
     separator = "_"
     if suffix is not False:
         stem, separator = step.remove_suffix(stem)
-    parts = {**inherited_components(step), **components}
+    parts = {**step.output_components, **components}
     name = "_".join([stem, *(str(part) for part in parts.values() if part is not None)])
     if suffix:
         name += f"{separator}{suffix}"
@@ -83,23 +83,22 @@ def input_name(step: Step) -> str | None:
     return str(name) if name else None
 
 
-def inherited_components(step: Step) -> dict[str, object]:
-    """Components that every name of this run carries, e.g. the association id; a step's win over its parents'."""
-    merged: dict[str, object] = {}
-    for member in reversed([step, *step.ancestors()]):
-        merged.update(member.output_components)
-    return merged
-
-
 def _owner_of(step: Step, basepath: str) -> Step | None:
     """Return the step whose own ``output_file`` a base name is, when code passes the parameter on as an argument."""
     return next((member for member in (step, *step.ancestors()) if member.output_file == basepath), None)
 
 
+def _parts(base: str) -> tuple[str, str]:
+    """Name without folder and extension, and the extension; ``.fits.gz`` counts as ``.fits``."""
+    stem, ext = os.path.splitext(os.path.basename(base))
+    inner = os.path.splitext(stem)
+    return inner if ext == ".gz" and inner[1] else (stem, ext)
+
+
 def _extension(step: Step, ext: str | None, owner: Step | None, base: str) -> str:
     if ext is None and owner is not None:
         ext = _extension_of_output_file(step, owner)
-    ext = ext or step.output_ext or os.path.splitext(base)[1]
+    ext = ext or step.output_ext or _parts(base)[1]
     return ext if not ext or ext.startswith(".") else f".{ext}"
 
 

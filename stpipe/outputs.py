@@ -24,6 +24,7 @@ __all__ = [
     "overwrite_policy",
     "planned_path",
     "planned_paths",
+    "planned_results",
     "save_model",
     "save_results",
     "saves_now",
@@ -89,7 +90,9 @@ def save_results(step: Step, result: Any) -> list[str]:
         Paths written.
     """
     if isinstance(result, list | tuple):
-        places = _places(step, result, SaveRequest()) if len(result) > 1 else [_Place(None, None)] * len(result)
+        places = _places(step, result, SaveRequest())
+        if len(result) == 1:
+            places = [_Place(places[0].base, None)]
         groups = [_save_element(step, element, place) for element, place in zip(result, places)]
         return [path for group in groups for path in group]
     return _save_element(step, result, None)
@@ -123,6 +126,17 @@ def planned_paths(step: Step, count: int) -> list[str]:
     return [request.path(step, place.base, place.idx) for place in _places(step, models, request)]
 
 
+def planned_results(step: Step) -> list[str]:
+    """Paths of the results of a planned run: one for a single input, else one for each member; nothing is written."""
+    state = current_state()
+    names = state.outermost.planned_inputs if state is not None else None
+    if state is None or names is None:
+        return [planned_path(step, SaveRequest())]
+    state.outermost.one_result_each = True
+    request = SaveRequest()
+    return [request.path(step, place.base, place.idx) for place in _places_for(step, names, request)]
+
+
 def _stand_in(step: Step) -> Any:
     """Make what names look at in a model: the file name."""
     from types import SimpleNamespace
@@ -139,23 +153,31 @@ def check_folder_before_run(step: Step) -> None:
     OutputError
         A product would fail for the same reason at the end of the run.
     """
-    if step.search_attr("output_dir"):
+    owner: Any = next((member for member in (step, *step.ancestors()) if member.output_dir), None)
+    if owner is None:
+        return
+    try:
         check_folder(os.path.dirname(step.make_output_path()))
+    except OutputError as error:
+        source = owner.recorded_sources().get("output_dir", "default")
+        raise OutputError(f"{error} It was given to step {owner.name} ({source}).") from error
 
 
-def check_overwrite_before_run(step: Step) -> None:
-    """Refuse to start a run whose product exists when overwriting is forbidden.
+def check_overwrite_before_run(step: Step, args: Sequence[Any]) -> None:
+    """Refuse to start a run one of whose products exists when overwriting is forbidden.
 
     Raises
     ------
     FileExistsError
-        The policy is ``forbid`` and the file that a single result would get is there.
+        The policy is ``forbid``, and a file that this run, or a step in it, is known to write is there.
     """
     if overwrite_policy() != "forbid":
         return
-    path = step.make_output_path()
-    if os.path.exists(path):
-        raise _exists(path)
+    from stpipe.planning import known_products
+
+    for path in known_products(step, args):
+        if os.path.exists(path):
+            raise _exists(path)
 
 
 def overwrite_policy() -> str:
@@ -166,12 +188,15 @@ def overwrite_policy() -> str:
     OutputError
         The environment variable is none of allow, warn, forbid.
     """
-    state = current_state()
-    policy = state.scope.overwrite if state else None
-    policy = policy or os.environ.get("STPIPE_OVERWRITE", "").strip().lower() or "allow"
+    policy = (_policy_of_run() or os.environ.get("STPIPE_OVERWRITE", "")).strip().lower() or "allow"
     if policy not in OVERWRITE_POLICIES:
         raise OutputError(f"STPIPE_OVERWRITE is {policy!r}; it can be {', '.join(OVERWRITE_POLICIES)}.")
     return policy
+
+
+def _policy_of_run() -> str | None:
+    state = current_state()
+    return state.scope.overwrite if state else None
 
 
 def is_library(value: object) -> bool:
@@ -198,8 +223,8 @@ def _save_element(step: Step, element: Any, place: _Place | None) -> list[str]:
     if element is None:
         return []
     if is_library(element) or _is_container(element) or _is_model(element):
-        base = _DecidedName(place.base) if place and place.base else None
-        paths = step.save_model(element, idx=place.idx if place else None, output_file=base)
+        decided: dict[str, Any] = {"output_file": _DecidedName(place.base)} if place and place.base else {}
+        paths = step.save_model(element, idx=place.idx if place else None, **decided)
         return paths if isinstance(paths, list) else [paths] if paths else []
     if callable(getattr(element, "save", None)):
         path = step.make_output_path(idx=place.idx if place else None)

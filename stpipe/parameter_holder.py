@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -9,13 +10,17 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from stpipe.allowed import allowed_values
+from stpipe.declarations import class_parameters, declared_parameters, spec_parameters
 from stpipe.exceptions import ParameterError
-from stpipe.parameters import Param, class_parameters, declared_parameters
+from stpipe.parameters import Param
 
 if TYPE_CHECKING:
     from stpipe.step import Step
 
 __all__ = ["ParameterHolder", "slot"]
+
+log = logging.getLogger("stpipe.step")
 
 NEAR_NAME = 0.8
 
@@ -92,7 +97,7 @@ class ParameterHolder:
             return param.convert(value, path=name)
         except ParameterError as error:
             raise ParameterError(
-                f"{error}\nStep '{self.name}': {name} = {value!r}; allowed is {param.check}."
+                f"{error}\nStep '{self.name}': {name} = {value!r}; allowed is {allowed_values(param)}."
             ) from None
 
     def _warn_of_near_name(self, name: str, frame: Any) -> None:
@@ -133,6 +138,9 @@ class ParameterHolder:
     def get_pars(self, full_spec: bool = True) -> dict[str, Any]:
         """Return the parameters as a dict in the order of their declaration; a pipeline adds ``steps``.
 
+        The overrides of references (``override_<type>``) are left out, as in the released pipeline; they are in
+        `current_parameters`. ``input_dir`` is that of the parents where the step has none.
+
         Parameters
         ----------
         full_spec : bool, optional
@@ -148,8 +156,26 @@ class ParameterHolder:
         ParameterError
             A value set inside ``process`` is not allowed.
         """
-        params = self.declared_parameters() if full_spec else class_parameters(type(self))
-        return {name: self._read(name, param) for name, param in params.items()}
+        params = spec_parameters(type(self)) if full_spec else class_parameters(type(self))
+        values = {name: self._read(name, param) for name, param in params.items()}
+        for name in self._reads_as_empty:
+            if values.get(name) == "":
+                values[name] = next((value for step in self.ancestors() if (value := step._value(name))), "")
+        return values
+
+    def current_parameters(self) -> dict[str, Any]:
+        """Return every parameter as it was set, overrides of references too; a pipeline adds ``steps``.
+
+        Raises
+        ------
+        ParameterError
+            A value set inside ``process`` is not allowed.
+        """
+        values = {name: self._read(name, param) for name, param in self.declared_parameters().items()}
+        sub_steps = self.sub_steps()
+        if sub_steps:
+            values["steps"] = {key: step.current_parameters() for key, step in sub_steps.items()}
+        return values
 
     def _read(self, name: str, param: Param[Any]) -> Any:
         value = self._value(name)
@@ -165,8 +191,6 @@ class ParameterHolder:
 
     def update_pars(self, parameters: Mapping[str, Any]) -> None:
         """Set the parameters whose names are known, recursively for ``steps``; other names are a DEBUG line."""
-        import logging
-
         known, sub_steps = self.declared_parameters(), self.sub_steps()
         for name, value in parameters.items():
             if name in known:
@@ -175,8 +199,10 @@ class ParameterHolder:
                 for key, values in value.items():
                     if key in sub_steps:
                         sub_steps[key].update_pars(values)
+                    else:
+                        log.debug("%s is no sub-step of %s: ignored", key, self.name)
             else:
-                logging.getLogger("stpipe.step").debug("Parameter %s is not one of step %s: ignored", name, self.name)
+                log.debug("Parameter %s is not one of step %s: ignored", name, self.name)
 
     def parameter_sources(self) -> dict[str, Any]:
         """Return ``{name: (value, source)}``; a pipeline adds ``steps`` with the same for each sub-step.
@@ -184,7 +210,8 @@ class ParameterHolder:
         Sources are ``default``, ``crds:<file>``, ``file:<path>``, ``keyword``, ``command line`` and ``attribute``.
         """
         sources = self.recorded_sources()
-        return {name: (value, sources.get(name, "default")) for name, value in ParameterHolder.get_pars(self).items()}
+        params = self.declared_parameters()
+        return {name: (self._read(name, param), sources.get(name, "default")) for name, param in params.items()}
 
     def recorded_sources(self) -> Mapping[str, str]:
         """Sources of the parameters that are not defaults."""

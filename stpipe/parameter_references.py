@@ -14,6 +14,8 @@ __all__ = ["ReferenceConfig", "reference_configs"]
 
 log = logging.getLogger("stpipe.step")
 
+_PIPELINE = "stpipe.pipeline"
+
 
 @dataclass(frozen=True, slots=True)
 class ReferenceConfig:
@@ -59,7 +61,7 @@ def reference_configs(cls: Any, dataset: Any, *, disable: bool | None = None) ->
     OSError, TypeError, ValueError
         The dataset cannot be used.
     """
-    wanted = [*_sub_steps(cls, ""), ("", cls)]
+    wanted = [("", cls)] if _speaks_for_all(cls) else [*_sub_steps(cls, ""), ("", cls)]
     read = _read_in_one_go if _asks_in_one_go(cls, wanted) else _read_one_by_one
     found = read(cls, [step_class for _, step_class in wanted], dataset, disable)
     configs = []
@@ -79,10 +81,20 @@ def _sub_steps(cls: Any, section: str) -> Iterator[tuple[str, Any]]:
 
 def _asks_in_one_go(cls: Any, wanted: list[tuple[str, Any]]) -> bool:
     """Whether every class gets its parameters the way the batch lookup does."""
-    batch = getattr(getattr(cls, "_parameter_reference_paths", None), "__module__", None)
-    return batch is not None and all(
-        getattr(step_class.get_config_from_reference, "__module__", None) == batch for _, step_class in wanted
-    )
+    return _batch(cls) is not None and all(_is_usual(step_class, _batch(cls)) for _, step_class in wanted)
+
+
+def _speaks_for_all(cls: Any) -> bool:
+    """Whether a class has its own way to get parameters, which for a pipeline are those of its sub-steps, too."""
+    return _batch(cls) is not None and not _is_usual(cls, _batch(cls))
+
+
+def _batch(cls: Any) -> str | None:
+    return getattr(getattr(cls, "_parameter_reference_paths", None), "__module__", None)
+
+
+def _is_usual(step_class: Any, batch: str | None) -> bool:
+    return getattr(step_class.get_config_from_reference, "__module__", None) in (batch, _PIPELINE)
 
 
 def _read_in_one_go(cls: Any, classes: list[Any], dataset: Any, disable: bool | None) -> dict[Any, tuple[str, Any]]:
@@ -113,6 +125,9 @@ def _read_one_by_one(cls: Any, classes: list[Any], dataset: Any, disable: bool |
 
     found = {}
     for step_class in dict.fromkeys(classes):
+        if getattr(step_class.get_config_from_reference, "__module__", None) == _PIPELINE:
+            found.update(_read_in_one_go(step_class, [step_class], dataset, disable))
+            continue
         config = step_class.get_config_from_reference(dataset, disable=disable)
         if config:
             file = os.path.basename(getattr(config, "filename", None) or step_class.get_config_reftype())

@@ -123,10 +123,31 @@ class Pipeline(Step):
         return values
 
     @classmethod
+    def get_config_from_reference(
+        cls, dataset: Any, disable: bool | None = None, crds_observatory: str | None = None
+    ) -> Any:
+        """Return the parameters that the reference service has for a dataset, those of the sub-steps under ``steps``.
+
+        As `Step.get_config_from_reference`; what the reference of the pipeline says about a sub-step wins over the
+        sub-step's own.
+        """
+        from stpipe.step_makers import pipeline_config_from_reference
+
+        own = super().get_config_from_reference
+        return pipeline_config_from_reference(cls, own, dataset, disable=disable, crds_observatory=crds_observatory)
+
+    @classmethod
     def merge_pipeline_config(cls, config: Any, new: Any) -> Any:
-        """Merge a configuration into another one; deprecated, use `merge_config`."""
-        warnings.warn("merge_pipeline_config is deprecated; use merge_config", DeprecationWarning, stacklevel=2)
-        return cls.merge_config(config, new)
+        """Merge a parameter file, or a configuration, into a configuration and return it; deprecated."""
+        from stpipe.config_parser import load_config_file, merge_config
+
+        warnings.warn(
+            "merge_pipeline_config is deprecated; use config_parser.load_config_file and config_parser.merge_config",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        merge_config(config, new if isinstance(new, Mapping) else load_config_file(new))
+        return config
 
 
 def check_step_defs(cls: type[Pipeline]) -> None:

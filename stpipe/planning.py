@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stpipe.references import ReferenceSession
     from stpipe.step import Step
 
-__all__ = ["PlannedProduct", "PlannedReference", "PlannedStep", "RunPlan", "plan_run", "planned_keys"]
+__all__ = ["PlannedProduct", "PlannedReference", "PlannedStep", "RunPlan", "known_products", "plan_run", "planned_keys"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,14 +223,18 @@ def plan_run(step: Step, init: Any = None, *, notes: Sequence[str] = ()) -> RunP
     """
     from stpipe.engine import rehearsed
     from stpipe.explain import input_text
+    from stpipe.planned_inputs import member_names
     from stpipe.references import reference_session
+    from stpipe.run_state import current_state
 
     args = () if init is None else (init,)
     dataset = _dataset(step, init)
     with reference_session() as session, rehearsed(step, args):
+        if (state := current_state()) is not None:
+            state.planned_inputs = member_names(step.make_input_path(init))
         planned = _planned(step, dataset, session)
         contexts = dict(session.contexts)
-        own_notes = list(_notes(init, planned))
+        own_notes = list(_notes(planned))
     return RunPlan(planned, input_text(init), contexts, (*notes, *_remark(dataset, init, planned), *own_notes))
 
 
@@ -241,14 +245,40 @@ def _remark(dataset: _Dataset, init: Any, planned: PlannedStep) -> Iterator[str]
         yield f"The references are not known: {dataset.remark}"
 
 
-def _notes(init: Any, planned: PlannedStep) -> Iterator[str]:
+def _notes(planned: PlannedStep) -> Iterator[str]:
     from stpipe.outputs import overwrite_policy
+    from stpipe.run_state import current_state
 
-    if isinstance(init, list | tuple) and len(init) > 1 and planned.products:
-        yield "Names of the products of a list of inputs depend on the results."
+    state = current_state()
+    if state is not None and state.planned_inputs is not None and any(_products(planned)):
+        files = "one result for each of them" if state.one_result_each else "a single input"
+        yield f"The input has {len(state.planned_inputs)} members. The files are those of {files}; others are possible."
     exists = [product.path for step in planned.walk() for product in step.products if product.exists]
     if exists and overwrite_policy() == "forbid":
         yield f"STPIPE_OVERWRITE is 'forbid': the run would refuse to replace {', '.join(exists)}."
+
+
+def known_products(step: Any, args: Sequence[Any]) -> list[str]:
+    """Paths that a run is known to write, those of sub-steps too; none for an input of several members.
+
+    Parameters
+    ----------
+    step : Step
+        Any step or pipeline, in a run or not; it is afterwards what it was.
+    args : sequence
+        Arguments of the run.
+    """
+    from stpipe.engine import rehearsed
+    from stpipe.planned_inputs import member_names
+
+    init = args[0] if args else None
+    if member_names(step.make_input_path(init)) is not None:
+        return []
+    try:
+        with rehearsed(step, args):
+            return [product.path for product in _products(_planned(step, _dataset(step, init), None))]
+    except Exception:  # a hook of somebody else's step must not stop the run that it describes
+        return [step.make_output_path()] if step.save_results else []
 
 
 def planned_keys(step: Any, init: Any = None) -> list[str]:
@@ -271,12 +301,12 @@ def _dataset(step: Any, init: Any) -> _Dataset:
         return _Dataset({}, "", f"{type(error).__name__}: {error}")
 
 
-def _planned(step: Any, dataset: _Dataset, session: ReferenceSession) -> PlannedStep:
-    """Plan a step that runs, inside its rehearsal."""
+def _planned(step: Any, dataset: _Dataset, session: ReferenceSession | None) -> PlannedStep:
+    """Plan a step that runs, inside its rehearsal; without a session references are left out."""
     sub_steps = step.sub_steps()
     order = list(step.planned_steps(dataset.parameters)) if sub_steps else []
     members = [_planned_member(step, key, dataset, session) for key in order]
-    types = [] if sub_steps else step.planned_references(dataset.parameters)
+    types = [] if sub_steps or session is None else step.planned_references(dataset.parameters)
     return PlannedStep(
         key=step.name,
         class_name=_class_path(step),
@@ -289,7 +319,7 @@ def _planned(step: Any, dataset: _Dataset, session: ReferenceSession) -> Planned
     )
 
 
-def _planned_member(pipeline: Any, key: str, dataset: _Dataset, session: ReferenceSession) -> PlannedStep:
+def _planned_member(pipeline: Any, key: str, dataset: _Dataset, session: ReferenceSession | None) -> PlannedStep:
     """Plan a sub-step, skipped or not."""
     from dataclasses import replace
 
@@ -323,12 +353,12 @@ def _hooks(step: Any) -> Iterator[str]:
 
 
 def _references(
-    step: Any, types: Sequence[str], dataset: _Dataset, session: ReferenceSession
+    step: Any, types: Sequence[str], dataset: _Dataset, session: ReferenceSession | None
 ) -> Iterator[PlannedReference]:
     overrides = {name: step.get_ref_override(name) for name in types}
     wanted = [name for name in types if overrides[name] is None]
     answers: Mapping[str, Any] = {}
-    if wanted and not dataset.remark:
+    if wanted and session is not None and not dataset.remark:
         answers = session.locate(dataset.parameters, wanted, dataset.observatory)
     for name in types:
         if overrides[name] is not None:

@@ -1,8 +1,9 @@
-"""Views of the event stream for people: bars in a terminal, plain lines in a log.
+"""Views of the event stream for people: bars in a terminal or a notebook, plain lines in a log.
 
-Bars need `rich` and a terminal. While they are up, log lines and prints go through the console that draws them, so that
-neither garbles the other. Lines go through the handlers of the log configuration in force, so that they look like the
-log and reach its file too; they are not kept in products.
+Bars need `rich` and a terminal, or a notebook with `tqdm` and `ipywidgets`. While those of a terminal are up, log lines
+and prints go through the console that draws them, so that neither garbles the other; in a notebook bars and text are
+apart anyway. Lines go through the handlers of the log configuration in force, so that they look like the log and reach
+its file too; they are not kept in products.
 """
 
 from __future__ import annotations
@@ -53,6 +54,11 @@ class RunProgress:
     def total(self) -> int:
         """Number of sub-steps: those planned, and others that ended."""
         return len({*self.planned, *self.ended})
+
+    @property
+    def done(self) -> int:
+        """Number of sub-steps that ended well, the skipped ones too."""
+        return sum(outcome != "failed" for outcome in self.ended.values())
 
     def place(self, step: str) -> int:
         """How many sub-steps are over; for one that has ended, when it did."""
@@ -208,7 +214,8 @@ def show_progress(
     Parameters
     ----------
     mode : {"auto", "plain", "none"}
-        ``auto``: bars in a terminal; elsewhere lines in the log, if it shows INFO. ``plain``: lines. ``none``: nothing.
+        ``auto``: bars in a terminal or a notebook; elsewhere, or without what they need, lines in the log if it shows
+        INFO, and on a terminal or in a notebook in any case. ``plain``: lines. ``none``: nothing.
     stream : EventStream, optional
         Events to show; a new one by default.
     config : LogConfig, optional
@@ -241,8 +248,14 @@ def _view(mode: str, config: LogConfig | None, stack: ExitStack) -> ProgressView
         from stpipe.progress_bars import bars
 
         return stack.enter_context(bars(config))
+    is_watched = bool(getattr(sys.stderr, "isatty", lambda: False)())
+    if mode == "auto" and "IPython" in sys.modules:
+        from stpipe.progress_notebook import can_draw_in_notebook, in_notebook, notebook_bars
+
+        if can_draw_in_notebook():
+            return notebook_bars()
+        is_watched = is_watched or in_notebook()
     shows_log = config is not None and config.shows_on_console(logging.INFO)
-    is_terminal = bool(getattr(sys.stderr, "isatty", lambda: False)())
-    if mode == "plain" or shows_log or is_terminal:
+    if mode == "plain" or shows_log or is_watched:
         return PlainProgress(config if shows_log else None)
     return None

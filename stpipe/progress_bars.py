@@ -57,7 +57,7 @@ class BarProgress(ProgressView):
     def step_ended(self, run: RunProgress, step: str, outcome: str, event: Event) -> None:
         """Move the bar of the run."""
         self._drop(run, step)
-        done, total = len(run.ended), run.total
+        done, total = run.done, run.total
         now = step if outcome == "done" else f"{step} {outcome}"
         self._progress.update(self._tasks[run], completed=done, total=total, count=_count(run), now=now)
 
@@ -79,7 +79,7 @@ class BarProgress(ProgressView):
 
 
 def _count(run: RunProgress) -> str:
-    return f"{len(run.ended)}/{run.total}" if run.total else ""
+    return f"{run.done}/{run.total}" if run.total else ""
 
 
 class _Above(io.TextIOBase):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -24,11 +24,15 @@ __all__ = [
     "get_override",
     "get_reference_file",
     "lookup_parameter_file",
+    "lookup_parameter_files",
     "prefetch",
     "reference_session",
 ]
 
 log = logging.getLogger(__name__)
+
+FEW = 3
+"""So many types are named one by one in a message."""
 
 _NEVER_MATCHED = ("META.CAL_STEP.", "META.REF_FILE.", "META.CAL_LOGS", "META.FILENAME", "META.DATE", "META.CALIBRATION")
 _session: ContextVar[ReferenceSession | None] = ContextVar("stpipe_reference_session", default=None)
@@ -179,8 +183,7 @@ def get_reference_file(step: Any, model: Any, reference_file_type: str) -> Any:
     if override is not None:
         return _use_override(step, override, reference_file_type)
     parameters, observatory = step._get_crds_parameters(model)
-    with reference_session() as session:
-        path = session.lookup(parameters, [reference_file_type], observatory)[reference_file_type]
+    path = _look_up(step, parameters, [reference_file_type], observatory)[reference_file_type]
     name = path if path == "N/A" else f"crds://{os.path.basename(path)}"
     step._reference_files_used.append((reference_file_type, name))
     return check_reference_open(path)
@@ -197,7 +200,7 @@ def _use_override(step: Any, override: Any, reference_file_type: str) -> Any:
         step._reference_files_used.append((reference_file_type, "N/A"))
         return "N/A"
     path = os.path.abspath(override)
-    _check_override_open(reference_file_type, path)
+    _check_override_open(step, reference_file_type, path)
     step._reference_files_used.append((reference_file_type, path))
     return path
 
@@ -230,56 +233,104 @@ def prefetch(step: Any, *args: Any) -> None:
     overrides = {name: step.get_ref_override(name) for name in types}
     wanted = [name for name in types if overrides[name] is None]
     log.info("Prefetching reference files for dataset: %r reftypes = %r", _dataset_name(args[0]), wanted)
-    with reference_session() as session:
-        paths = session.lookup(parameters, wanted, observatory) if wanted else {}
+    paths = _look_up(step, parameters, wanted, observatory) if wanted else {}
     for name in types:
         if name in paths:
             check_reference_open(paths[name])
             log.info("Prefetch for %s reference file is '%s'.", name.upper(), paths[name])
         else:
-            _check_override(name, overrides[name])
+            _check_override(step, name, overrides[name])
 
 
-def _check_override(name: str, override: Any) -> None:
+def _look_up(step: Any, parameters: Mapping[str, object], types: Sequence[str], observatory: str) -> dict[str, str]:
+    """Path or "N/A" for each type; the error for those that fail says which steps they are for."""
+    with reference_session() as session:
+        answers = session.answers(parameters, types, observatory)
+    failed = [name for name in types if isinstance(answers[name], LookupFailure)]
+    crds_client.raise_failures(answers, advice=_advice(step, failed) if len(failed) <= FEW else "")
+    return {name: str(path) for name, path in answers.items()}
+
+
+def _advice(step: Any, types: Sequence[str]) -> str:
+    """Tell for which steps references are, and how to give them others."""
+    lines = []
+    for name in types:
+        for path, _ in _users(step, name):
+            option = ".".join([*(f"steps.{key}" for key in path), crds_client.get_override_name(name)])
+            what = f"step {path[-1]}" if path else f"step {getattr(step, 'name', type(step).__name__)}"
+            lines.append(f"{name} is for {what}; --{option}=FILE gives it another one.")
+    return "\n".join(lines)
+
+
+def _users(step: Any, name: str, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Steps that are not skipped and use a type, with their keys below the one that runs."""
+    members: Mapping[str, Any] = step.sub_steps() if hasattr(step, "sub_steps") else {}
+    if not members and name in (step.reference_file_types or ()):
+        yield path, step
+    for key, member in members.items():
+        if not member.skip:
+            yield from _users(member, name, (*path, key))
+
+
+def _check_override(step: Any, name: str, override: Any) -> None:
     if isinstance(override, str):
-        _check_override_open(name, override)
+        _check_override_open(step, name, override)
     log.info("Override for %s reference file is '%s'.", name.upper(), override)
 
 
-def _check_override_open(name: str, path: str) -> None:
-    """Open the file of an override; the error says which parameter named it."""
+def _check_override_open(step: Any, name: str, path: str) -> None:
+    """Open the file of an override; the error says which parameter of which step named it, and where it was set."""
     try:
         check_reference_open(path)
     except OSError as error:
         option = crds_client.get_override_name(name)
-        reason = f"{error.strerror} ({option} can be a file that is readable, a data model, or 'N/A')"
+        owner = next((user for _, user in _users(step, name) if get_override(user, name) == path), step)
+        source = owner.recorded_sources().get(option) if hasattr(owner, "recorded_sources") else None
+        origin = f"{option} of step {getattr(owner, 'name', '?')}{f' ({source})' if source else ''}"
+        reason = f"{error.strerror} ({origin} can be a readable file, a data model, or 'N/A')"
         raise type(error)(error.errno, reason, path) from error
 
 
 def _dataset_name(dataset: Any) -> str:
-    filename = getattr(getattr(dataset, "meta", None), "filename", None)
-    return str(filename or dataset)
+    """File name of a dataset without folder: of a model, of the first of several, of an association."""
+    if isinstance(dataset, str | os.PathLike):
+        return os.path.basename(os.fspath(dataset))
+    if isinstance(dataset, Sequence) and dataset:
+        return _dataset_name(dataset[0])
+    association = getattr(dataset, "asn", None)
+    table = association.get("table_name") if isinstance(association, Mapping) else None
+    name = table or getattr(getattr(dataset, "meta", None), "filename", None)
+    return os.path.basename(str(name)) if name else type(dataset).__name__
 
 
 def lookup_parameter_file(parameters: Mapping[str, object], reference_file_type: str, observatory: str) -> str | None:
-    """Path of a ``pars-*`` reference, or None.
+    """Path of one ``pars-*`` reference, or None; see `lookup_parameter_files`."""
+    return lookup_parameter_files(parameters, [reference_file_type], observatory).get(reference_file_type)
 
-    No such reference gives a DEBUG line. A look-up that fails gives a WARNING with the type and the reason, once per
-    type and session: the defaults are then used, and the user must know.
+
+def lookup_parameter_files(parameters: Mapping[str, object], types: Sequence[str], observatory: str) -> dict[str, str]:
+    """Paths of those ``pars-*`` references that there are.
+
+    No such reference gives a DEBUG line. A look-up that fails gives a WARNING with the types and the reason, once per
+    reason and session: the defaults are then used, and the user must know.
     """
+    found: dict[str, str] = {}
+    failed: dict[str, list[str]] = {}
     with reference_session() as session:
-        answer = session.answers(parameters, [reference_file_type], observatory)[reference_file_type]
-        if isinstance(answer, LookupFailure):
-            if answer.not_found:
-                log.debug("No %s reference: %s", reference_file_type.upper(), answer.reason)
+        for name, answer in session.answers(parameters, types, observatory).items():
+            if answer == "N/A":
+                log.debug("No %s reference: not applicable", name.upper())
+            elif isinstance(answer, str):
+                found[name] = answer
+            elif answer.not_found:
+                log.debug("No %s reference: %s", name.upper(), answer.reason)
             else:
-                message = (
-                    f"{reference_file_type.upper()} parameters could not be looked up, defaults are used: "
-                    f"{answer.reason} Check CRDS_PATH, CRDS_SERVER_URL and CRDS_CONTEXT, or --disable-crds-steppars."
-                )
-                session.warn_once(answer.reason, message)
-            return None
-        if answer == "N/A":
-            log.debug("No %s reference: not applicable", reference_file_type.upper())
-            return None
-        return answer
+                failed.setdefault(answer.reason, []).append(name.upper())
+        for reason, names in failed.items():
+            more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+            session.warn_once(
+                reason,
+                f"{', '.join(names[:FEW])}{more} parameters could not be looked up, defaults are used: {reason} "
+                "Check CRDS_PATH, CRDS_SERVER_URL and CRDS_CONTEXT, or --disable-crds-steppars.",
+            )
+    return found

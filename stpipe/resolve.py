@@ -1,8 +1,7 @@
 """Parameters from all their sources, merged once; every value knows where it came from (spec framework.md §5).
 
-`resolve_call` and `resolve_cmdline` make the `Layer` list of the two ways in, `merge_layers` merges it, converts and
-checks only the values that win, and gives a `Resolved`: nested ``values`` (sub-steps under ``"steps"``) and ``sources``
-of the same shape.
+`resolve_call` and `resolve_cmdline` make the list of layers of the two ways in; `stpipe.layers.merge_layers` merges it
+and gives a `Resolved`: nested ``values`` (sub-steps under ``"steps"``) and ``sources`` of the same shape.
 
 What a step class offers to this module
 ---------------------------------------
@@ -25,197 +24,20 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from stpipe.declarations import declared_parameters
-from stpipe.exceptions import ParameterError
-from stpipe.parameters import Param, near_hint, raise_problems
+from stpipe.layers import Layer, Resolved, merge_layers
+from stpipe.merge_hook import through_hook
 
-__all__ = ["Layer", "Resolved", "merge_layers", "resolve_call", "resolve_cmdline", "resolve_file"]
+if TYPE_CHECKING:
+    from stpipe.config_file import StepConfig
+
+__all__ = ["Layer", "Resolved", "merge_layers", "resolve_call", "resolve_cmdline", "resolve_file", "resolve_values"]
 
 log = logging.getLogger("stpipe.step")
-
-# Keys that say what a section is for; no parameters unless a class declares them.
-SECTION_KEYS = frozenset({"class", "config_file", "name"})
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """Values from one source.
-
-    Attributes
-    ----------
-    source : str
-        ``crds:<file>``, ``file:<path>``, ``keyword``, ``command line`` or ``attribute``.
-    values : mapping
-        Parameters by name; those of sub-steps in ``values["steps"][key]``.
-    strict : bool
-        Unknown names are errors; otherwise a WARNING, and they are ignored.
-    section : str
-        Where in the pipeline ``values`` belong: empty for the top, ``steps/jump`` for a sub-step.
-    root_dir : str or None
-        Folder that relative file names belong to; the current folder if None.
-    """
-
-    source: str
-    values: Mapping[str, Any]
-    strict: bool = True
-    section: str = ""
-    root_dir: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """The parameters of a step and its sub-steps, and where each came from.
-
-    Attributes
-    ----------
-    values : dict
-        Every parameter, converted; a pipeline has ``"steps"``: key to the same for each sub-step.
-    sources : dict
-        Same shape; ``default`` or the source of the layer.
-    name : str or None
-        Name of the step from a parameter file or, below it, a parameter reference.
-    config_file : str or None
-        The parameter file.
-    """
-
-    values: dict[str, Any]
-    sources: dict[str, Any]
-    name: str | None = None
-    config_file: str | None = None
-
-
-@dataclass(slots=True)
-class _Node:
-    """One step of the tree while layers are merged."""
-
-    cls: Any
-    section: str
-    params: Mapping[str, Param[Any]]
-    given: dict[str, tuple[Any, Layer]] = field(default_factory=dict)
-    children: dict[str, _Node] = field(default_factory=dict)
-
-
-def merge_layers(cls: Any, layers: Iterable[Layer], *, check_required: bool = True) -> Resolved:
-    """Merge layers, the last one highest, over the declared defaults.
-
-    Parameters
-    ----------
-    cls : type
-        Step or Pipeline class.
-    layers : iterable of Layer
-        From low to high.
-    check_required : bool, optional
-        A parameter without default and value is an error; otherwise it is None.
-
-    Returns
-    -------
-    Resolved
-        Lists in it are new ones.
-
-    Raises
-    ------
-    ParameterError
-        With one line for each unknown name and each value that wins and is not allowed.
-    """
-    root = _grow(cls, "")
-    problems: dict[str, None] = {}
-    for layer in layers:
-        node, values = _place(root, layer)
-        if node is not None:
-            _apply(node, values, layer, problems)
-    values, sources = _finish(root, problems, check_required)
-    raise_problems(list(problems))
-    return Resolved(values, sources)
-
-
-def _grow(cls: Any, section: str) -> _Node:
-    node = _Node(cls, section, declared_parameters(cls))
-    prefix = f"{section}/steps" if section else "steps"
-    for key, step_class in (getattr(cls, "step_defs", None) or {}).items():
-        node.children[key] = _grow(step_class, f"{prefix}/{key}")
-    return node
-
-
-def _place(root: _Node, layer: Layer) -> tuple[_Node | None, Mapping[str, Any]]:
-    """Return the node that a layer belongs to and its values there."""
-    node = root
-    for key in layer.section.split("/")[1::2]:
-        if key not in node.children:
-            return root, {"steps": {key: layer.values}}
-        node = node.children[key]
-    return node, layer.values
-
-
-def _apply(node: _Node, values: Mapping[str, Any], layer: Layer, problems: dict[str, None]) -> None:
-    for name, value in values.items():
-        if name in node.params:
-            node.given[name] = (value, layer)
-        elif name == "steps" and (node.children or not value):
-            _apply_steps(node, value, layer, problems)
-        elif name in node.children and isinstance(value, Mapping):
-            _apply(node.children[name], value, layer, problems)
-        elif name not in SECTION_KEYS:
-            where = node.section or "root"
-            hint = near_hint(name, [*node.params, *(["steps"] if node.children else [])])
-            _unknown(f"Extra value '{name}' in {where}{hint}", layer, problems)
-
-
-def _apply_steps(node: _Node, steps: Any, layer: Layer, problems: dict[str, None]) -> None:
-    prefix = f"{node.section}/steps" if node.section else "steps"
-    if not isinstance(steps, Mapping):
-        if steps:
-            problems[f"Config parameter '{prefix}': Section 'steps' was provided as a single value"] = None
-        return
-    for key, values in steps.items():
-        if key not in node.children:
-            _unknown(f"Extra value '{key}' in {prefix}{near_hint(key, node.children)}", layer, problems)
-        elif isinstance(values, Mapping):
-            _apply(node.children[key], values, layer, problems)
-        elif values is not None:
-            problems[f"Config parameter '{prefix}/{key}': Section '{key}' was provided as a single value"] = None
-
-
-def _unknown(message: str, layer: Layer, problems: dict[str, None]) -> None:
-    if layer.strict:
-        problems[message] = None
-    else:
-        log.warning("%s: %s; this version does not know it and ignores it", layer.source, message)
-
-
-def _finish(node: _Node, problems: dict[str, None], check_required: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Convert what was given, fill in the defaults."""
-    prefix = f"{node.section}/" if node.section else ""
-    values: dict[str, Any] = {}
-    sources: dict[str, Any] = {}
-    for name, param in node.params.items():
-        found = node.given.get(name)
-        if found is None:
-            if check_required and param.required:
-                problems[f"Config parameter '{prefix}{name}': missing"] = None
-            values[name], sources[name] = param.default_value(), "default"
-        else:
-            values[name], sources[name] = _converted(param, prefix + name, found, problems), found[1].source
-    if node.children:
-        pairs = {key: _finish(child, problems, check_required) for key, child in node.children.items()}
-        values["steps"] = {key: pair[0] for key, pair in pairs.items()}
-        sources["steps"] = {key: pair[1] for key, pair in pairs.items()}
-    return values, sources
-
-
-def _converted(param: Param[Any], path: str, found: tuple[Any, Layer], problems: dict[str, None]) -> Any:
-    value, layer = found
-    if value is False and param.name == "suffix":
-        return value
-    try:
-        return param.convert(value, path=path, root_dir=layer.root_dir)
-    except ParameterError as error:
-        place = f" ({layer.source})" if layer.source.startswith(("file:", "crds:")) else ""
-        problems[f"{error}{place}\n    allowed: {param.check}"] = None
-        return None
 
 
 def resolve_call(cls: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Resolved:
@@ -299,6 +121,20 @@ def resolve_file(cls: Any, config_file: str | os.PathLike[str]) -> Resolved:
     return _Sources(cls, config_file, None, ask=False).resolve({}, "keyword")
 
 
+def resolve_values(cls: Any, values: Mapping[str, Any], config_file: Any) -> Resolved:
+    """Resolve values that were read from a parameter file; relative file names belong to the folder of the file.
+
+    Raises
+    ------
+    ParameterError, ValueError
+        As `resolve_call`.
+    """
+    folder = os.path.dirname(os.path.abspath(os.path.expanduser(config_file))) if config_file else None
+    own = Layer(f"file:{config_file}" if config_file else "keyword", values, root_dir=folder)
+    layers = [*_step_file_layers(cls, _steps_in(values, cls), folder), own]
+    return merge_layers(cls, through_hook(cls, layers, config_file))
+
+
 def _nested(cls: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     """Turn dotted option names into nested mappings and their texts into values."""
     from stpipe.command_values import parse_value
@@ -330,12 +166,18 @@ class _Sources:
         """Build the layers, low to high, and merge them."""
         crds_name, crds_layers = self._reference_layers()
         file_name, file_layers = self._file_layers()
-        step_files = _step_file_layers(self.cls, _steps_in(given, self.cls), None)
+        step_files = _step_file_layers(self.cls, _steps_in(given, self.cls), self._folder(), named=True)
         layers = [*crds_layers, *file_layers, *step_files, Layer(source, given)]
-        merged = merge_layers(self.cls, layers)
+        merged = merge_layers(self.cls, through_hook(self.cls, layers, self.config_file))
         own_name = given.get("name") if "name" not in declared_parameters(self.cls) else None
         path = None if self.config_file is None else os.fspath(self.config_file)
+        if path is not None and source == "command line":  # the file stands for the step there
+            file_name = file_name or os.path.splitext(os.path.basename(path))[0]
         return Resolved(merged.values, merged.sources, own_name or file_name or crds_name, path)
+
+    def _folder(self) -> str | None:
+        """Folder of the parameter file."""
+        return None if self.config_file is None else os.path.dirname(_absolute(self.config_file))
 
     def _reference_layers(self) -> tuple[str | None, list[Layer]]:
         if not self.ask:
@@ -363,11 +205,15 @@ class _Sources:
             return None, []
         from stpipe.config_file import config_for_class
 
-        path = os.path.abspath(os.path.expanduser(os.fspath(self.config_file)))
+        path = _absolute(self.config_file)
         config = config_for_class(path, self.cls)
         folder, values = os.path.dirname(path), config.as_mapping()
         own = Layer(f"file:{path}", values, root_dir=folder)
         return config.name, [*_step_file_layers(self.cls, values.get("steps"), folder), own]
+
+
+def _absolute(path: str | os.PathLike[str], folder: str | None = None) -> str:
+    return os.path.abspath(os.path.join(folder or "", os.path.expanduser(os.fspath(path))))
 
 
 def _steps_in(given: Mapping[str, Any], cls: Any) -> dict[str, Any]:
@@ -377,22 +223,37 @@ def _steps_in(given: Mapping[str, Any], cls: Any) -> dict[str, Any]:
     return {**(steps if isinstance(steps, Mapping) else {}), **loose}
 
 
-def _step_file_layers(cls: Any, steps: Any, folder: str | None, prefix: str = "steps") -> Iterator[Layer]:
-    """Yield the layers of the files that ``config_file`` in sections of sub-steps name."""
-    from stpipe.config_file import config_for_class
+def _step_file_layers(
+    cls: Any, steps: Any, folder: str | None, prefix: str = "steps", *, named: bool = False
+) -> Iterator[Layer]:
+    """Yield the layers of the files that ``config_file`` in sections of sub-steps name, relative to ``folder``.
 
+    With ``named``, as for files given to ``call``, a file has to be for the step of that name, and one that is not in
+    ``folder`` is looked for in the current folder.
+    """
     step_defs = getattr(cls, "step_defs", None) or {}
     for key, values in (steps or {}).items():
         if key not in step_defs or not isinstance(values, Mapping):
             continue
         step_class, section = step_defs[key], f"{prefix}/{key}"
         if values.get("config_file") and "config_file" not in declared_parameters(step_class):
-            path = os.path.abspath(os.path.join(folder or "", os.path.expanduser(os.fspath(values["config_file"]))))
-            config = config_for_class(path, step_class)
-            if config.name and config.name != key:
+            path = _absolute(values["config_file"], folder)
+            if named and not os.path.exists(path):
+                path = _absolute(values["config_file"])
+            config = _config_of_step(path, step_class, section)
+            if named and config.name and config.name != key:
                 raise ValueError(
                     f"Step name from configuration file '{path}' does not match step name in the 'steps' argument: "
                     f"it is '{config.name}', not '{key}'."
                 )
             yield Layer(f"file:{path}", config.as_mapping(), True, section, os.path.dirname(path))
-        yield from _step_file_layers(step_class, values.get("steps"), folder, f"{section}/steps")
+        yield from _step_file_layers(step_class, values.get("steps"), folder, f"{section}/steps", named=named)
+
+
+def _config_of_step(path: str, cls: Any, section: str) -> StepConfig:
+    """Read the file that is named for a sub-step; ValueError says for which one where it is missing."""
+    from stpipe.config_file import config_for_class
+
+    if not os.path.exists(path):
+        raise ValueError(f"Config file {path} not found. It is named as config_file of {section}.")
+    return config_for_class(path, cls)

@@ -91,6 +91,10 @@ class RunState:
         Provenance that the input brought along.
     inputs_before : frozenset of str
         What a shared scope had read before this run.
+    planned_inputs : tuple or None
+        File names of the members of the input, where the run is only planned; None for a single input.
+    one_result_each : bool
+        Whether names of products were planned on the assumption that each member gives one result.
     """
 
     step: Step
@@ -106,6 +110,8 @@ class RunState:
     ident: str | None = None
     earlier: list[Any] | None = None
     inputs_before: frozenset[str] = frozenset()
+    planned_inputs: tuple[str | None, ...] | None = None
+    one_result_each: bool = False
 
     @property
     def outermost(self) -> RunState:

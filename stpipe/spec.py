@@ -97,6 +97,9 @@ def parse_check(check: str, *, name: str = "", comment: str = "") -> Param[Any]:
 
 
 def _unquoted(text: str) -> str:
+    """Take the quotes off that a ConfigObj puts around a whole check with commas in it."""
+    if len(text) > 6 and text[:3] == text[-3:] and text[:3] in ("'''", '"""'):
+        return text[3:-3]
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         return text[1:-1]
     return text
@@ -279,7 +282,7 @@ def load_spec(cls: type) -> Any:
     """
     from configobj import ConfigObj
 
-    config = ConfigObj(list_values=False, interpolation=False)
+    config = ConfigObj(interpolation=False)
     _fill_with_steps(config, cls)
     return config
 

@@ -113,6 +113,10 @@ class Step(StepViews, StepFiles, ParameterHolder):
         self._set_up_parameters(values, dict.fromkeys(values, "keyword"))
         log.info("%s instance created.", type(self).__name__)
         self._set_up_steps(steps)
+        if self.pre_hooks or self.post_hooks:
+            from stpipe.hooks import set_up_hooks
+
+            set_up_hooks(self)
 
     @classmethod
     def _validated(cls, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -307,12 +311,16 @@ class Step(StepViews, StepFiles, ParameterHolder):
         return parameter_reference_paths(cls, dataset, reftypes, disable=disable)
 
     @classmethod
-    def merge_config(cls, config: Any, new: Any) -> Any:
-        """Merge a configuration into another one, whose values give way; return that."""
-        from stpipe.config_parser import merge_config
+    def merge_config(cls, config: Any, config_file: Any) -> Any:
+        """Change a configuration before it is checked; to be overridden, e.g. for parameters with former names.
 
-        merge_config(config, new)
-        return config
+        Called, wherever a step is made from several sources, with the values of each as a ConfigObj, which may be
+        changed in place, and the parameter file or None; returns what to use. The base reads the files that sections
+        of sub-steps name; see `stpipe.step_makers.merge_step_files`.
+        """
+        from stpipe.step_makers import merge_step_files
+
+        return merge_step_files(cls, config, config_file)
 
     def export_config(self, filename: Any, include_metadata: bool = False) -> str:
         """Write all parameters, those of sub-steps too, to an ASDF parameter file; return its path."""
@@ -339,25 +347,19 @@ class Step(StepViews, StepFiles, ParameterHolder):
 
 def _configure_logging(cls: type[Step], logcfg: Any, stack: ExitStack) -> None:
     """Show the log as the command line does, unless a configuration is in force."""
-    from stpipe.logs import LogConfig, load_configuration
+    from stpipe.logs import LogConfig, load_configuration, loggers_of
 
     if logcfg is not None:
         warnings.warn("logcfg is deprecated; configure logging or use configure_log", DeprecationWarning, stacklevel=4)
     if LogConfig.applied is None:
         config = load_configuration(config_file=logcfg)
         config.recording_formatter = cls._log_records_formatter
-        stack.enter_context(config.context(cls.get_stpipe_loggers()))
+        stack.enter_context(config.context(loggers_of(cls)))
 
 
 def _warn_of_ignored_attributes(instance: Step) -> None:
     """Say which attributes set on an instance ``instance.call`` does not use."""
-    params = instance.declared_parameters()
-    sources = instance.recorded_sources()
-    ignored = [
-        name
-        for name in params
-        if sources.get(name) in ("attribute", "keyword") and instance._value(name) != params[name].default
-    ]
+    ignored = list(_set_here(instance))
     if ignored:
         warnings.warn(
             f"call() makes a new {type(instance).__name__} and ignores what was set on this instance: "
@@ -365,6 +367,16 @@ def _warn_of_ignored_attributes(instance: Step) -> None:
             UserWarning,
             stacklevel=3,
         )
+
+
+def _set_here(step: Step, prefix: str = "") -> Iterator[str]:
+    """Yield the names of values that are no defaults and that `call` would not find in the reference service again."""
+    sources = step.recorded_sources()
+    for name, param in step.declared_parameters().items():
+        if not sources.get(name, "crds:").startswith("crds:") and step._value(name) != param.default:
+            yield prefix + name
+    for key, sub_step in step.sub_steps().items():
+        yield from _set_here(sub_step, f"{prefix}{key}.")
 
 
 @contextmanager
@@ -383,7 +395,7 @@ def get_disable_crds_steppars(default: bool | str | None = None) -> bool:
     ----------
     default : bool or str, optional
         True decides; a text is judged like the environment variable STPIPE_DISABLE_CRDS_STEPPARS, which is looked at
-        otherwise: 1, true, t, yes, y, on in any case mean yes.
+        otherwise (also for an empty text): 1, true, t, yes, y, on in any case mean yes.
 
     Raises
     ------
@@ -394,6 +406,6 @@ def get_disable_crds_steppars(default: bool | str | None = None) -> bool:
         raise ValueError(f"default must be a bool or a text, not {type(default).__name__}")
     if default is True:
         return True
-    if isinstance(default, str):
+    if isinstance(default, str) and default:
         return default.strip().lower() in TRUE_WORDS
     return os.environ.get("STPIPE_DISABLE_CRDS_STEPPARS", "").strip().lower() in TRUE_WORDS

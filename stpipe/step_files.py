@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,8 +26,12 @@ log = logging.getLogger("stpipe.step")
 class InputDir(Param[Any]):
     """Folder of bare input names: as set, else that of the latest primary input, of the step or a parent, else empty.
 
-    The value set is kept as ``_input_dir``.
+    The value set is kept as ``_input_dir``; an empty text is no value.
     """
+
+    def convert(self, value: Any, *, path: str | None = None, root_dir: str | None = None) -> Any:
+        """Check a value; see `Param.convert`."""
+        return super().convert(value, path=path, root_dir=root_dir) or None
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
@@ -189,7 +194,7 @@ class StepFiles(_Base):
         return make_output_path(step, basepath, ext=ext, suffix=suffix, **components)
 
     def set_output_component(self, name: str, value: object) -> None:
-        """Have every name of this run carry a component, first; None removes one inherited from a parent."""
+        """Have the names of this step's products carry a component, first, in this run; None takes it out again."""
         self.output_components = {**self.output_components, name: value}
 
     def save_model(
@@ -252,4 +257,8 @@ class StepFiles(_Base):
             mark_skipped(result, key)
 
     def _on_run_end(self, result: Any) -> None:
-        """Do what is left when a run has ended well."""
+        """Do what is left when a run has ended well: in a notebook, have results show what they are."""
+        if "IPython" in sys.modules and self.parent is None:
+            from stpipe.result_report import register_with_notebook
+
+            register_with_notebook(result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ __all__ = [
     "from_config_file",
     "from_config_section",
     "load_spec_file",
+    "merge_step_files",
     "parameter_reference_paths",
+    "pipeline_config_from_reference",
     "without_defaults",
 ]
 
@@ -48,14 +50,14 @@ def from_config_file(cls: type[Step], path: Any, *, parent: Step | None, name: s
     ParameterError
         A parameter in the file has an unknown name or a value that is not allowed.
     """
-    from stpipe.config_parser import load_config_file
+    from stpipe.config_file import read_parameter_file
     from stpipe.resolve import resolve_file
 
     path = os.fspath(path)
-    config = load_config_file(path)
-    step_class = class_of_config(cls, config, path)
+    read = read_parameter_file(path)
+    step_class = class_of_config(cls, {"class": read.class_name}, path)
     resolved = resolve_file(step_class, path)
-    name = name or config.get("name") or os.path.splitext(os.path.basename(path))[0]
+    name = name or read.name or os.path.splitext(os.path.basename(path))[0]
     return step_class.from_resolved(resolved, name=name, parent=parent, config_file=path)
 
 
@@ -83,22 +85,73 @@ def class_of_config(cls: type[Step], config: Mapping[str, Any], path: str) -> ty
 def from_config_section(
     cls: type[Step], config: Mapping[str, Any], *, parent: Step | None, name: str | None, config_file: str | None
 ) -> Step:
-    """Make a step from a section of a parameter file; ``name``, ``class`` and ``config_file`` are taken out of it.
+    """Make a step from a section of a parameter file.
+
+    Parameters
+    ----------
+    cls : type
+        Class of the step.
+    config : ConfigObj, Section or dict
+        Values by name, those of sub-steps in ``steps``. ``name``, ``class`` and ``config_file`` are taken out of it,
+        and it is filled with the checked values and the defaults.
+    parent : Step or None
+        Pipeline of the step.
+    name : str or None
+        Name of the step; else that in the section.
+    config_file : str or None
+        The file that the section is from; relative file names in it belong to its folder.
 
     Raises
     ------
     ParameterError
         A parameter has an unknown name or a value that is not allowed.
+    ValueError
+        A file that a section of a sub-step names is missing.
     """
-    from stpipe.resolve import Layer, merge_layers
+    from stpipe.resolve import resolve_values
 
     found = {key: config.pop(key, None) for key in ("name", "class", "config_file")}  # type: ignore[attr-defined]
-    name = name or found["name"]
-    config_file = config_file or found["config_file"]
-    source = f"file:{config_file}" if config_file else "keyword"
     values = config.dict() if hasattr(config, "dict") else dict(config)
-    resolved = merge_layers(cls, [Layer(source, values)])
-    return cls.from_resolved(resolved, name=name, parent=parent, config_file=config_file)
+    resolved = resolve_values(cls, values, config_file)
+    if hasattr(config, "merge"):
+        config.merge(resolved.values)
+    return cls.from_resolved(resolved, name=name or found["name"], parent=parent, config_file=config_file)
+
+
+def merge_step_files(cls: Any, config: Any, config_file: Any) -> Any:
+    """Put the values of files that sections of sub-steps name under those of the sections.
+
+    Parameters
+    ----------
+    cls : type
+        Step or Pipeline class; a step has no sub-steps, and nothing is done.
+    config : ConfigObj
+        Updated in place; ``config_file`` is taken out of the sections.
+    config_file : str, Path or None
+        The file that ``config`` is from; relative names belong to its folder, else to the current one.
+
+    Returns
+    -------
+    ConfigObj
+        ``config``.
+
+    Raises
+    ------
+    ValueError
+        There is no such file.
+    """
+    from stpipe.config_parser import load_config_file, merge_config
+
+    folder = os.path.dirname(config_file) if isinstance(config_file, str | os.PathLike) else ""
+    sections = config.get("steps") or {}
+    for key in getattr(cls, "step_defs", None) or ():
+        section = sections.get(key)
+        if not isinstance(section, dict) or not (path := section.pop("config_file", None)):
+            continue
+        merged = load_config_file(os.path.join(folder, os.path.expanduser(path)))
+        merge_config(merged, section)
+        sections[key] = merged.dict()
+    return config
 
 
 def from_cmdline(args: list[str]) -> Step:
@@ -109,15 +162,22 @@ def from_cmdline(args: list[str]) -> Step:
 
 
 def build_config(cls: type[Step], init: Any, kwargs: Mapping[str, Any]) -> tuple[Any, str | None]:
-    """Return what ``call`` would use: a ConfigObj of all values but defaults, and the parameter file if any."""
+    """Return what ``call`` would use: a ConfigObj of all values but defaults, and the parameter file if any.
+
+    ``name`` and ``class`` are those in the parameter file, if any.
+    """
     from configobj import ConfigObj
 
+    from stpipe.config_file import read_parameter_file
     from stpipe.resolve import resolve_call
 
     resolved = resolve_call(cls, () if init is None else (init,), dict(kwargs))
     config = ConfigObj(interpolation=False)
-    config.merge(without_defaults(resolved.values, resolved.sources))
     config_file = kwargs.get("config_file")
+    if config_file is not None:
+        read = read_parameter_file(config_file)
+        config.update({key: value for key, value in (("name", read.name), ("class", read.class_name)) if value})
+    config.merge(without_defaults(resolved.values, resolved.sources))
     return config, None if config_file is None else os.fspath(config_file)
 
 
@@ -148,12 +208,66 @@ def config_from_reference(cls: type[Step], dataset: Any, *, disable: bool | None
     from configobj import ConfigObj
 
     reftype = cls.get_config_reftype()
-    paths = parameter_reference_paths(cls, dataset, [reftype], disable=disable, crds_observatory=crds_observatory)
+    try:
+        paths = parameter_reference_paths(cls, dataset, [reftype], disable=disable, crds_observatory=crds_observatory)
+    except (OSError, TypeError, ValueError) as error:
+        if isinstance(dataset, dict):
+            raise
+        log.warning("Input dataset is not an instance of AbstractDataModel.")
+        log.debug("No parameter reference: %s", error)
+        paths = {}
     if reftype not in paths:
         return ConfigObj()
     from stpipe.config_parser import load_config_file
 
-    return load_config_file(paths[reftype])
+    config = load_config_file(paths[reftype])
+    config.filename = paths[reftype]
+    return config
+
+
+def pipeline_config_from_reference(
+    cls: Any, own: Callable[..., Any], dataset: Any, *, disable: bool | None, crds_observatory: str | None
+) -> Any:
+    """Return the parameters of a pipeline and its sub-steps that the reference service has for a dataset.
+
+    Parameters
+    ----------
+    cls : type
+        Pipeline class.
+    own : callable
+        ``get_config_from_reference`` of the pipeline alone.
+    dataset : model, path or dict
+        What the parameters are for.
+    disable : bool or None
+        Do not ask; None leaves it to the environment.
+    crds_observatory : str or None
+        Needed with a dict.
+
+    Returns
+    -------
+    ConfigObj
+        With a section in ``steps`` for each sub-step; empty if lookups are switched off or the dataset is of no use.
+    """
+    from stpipe.config_parser import merge_config
+    from stpipe.references import reference_session
+    from stpipe.step import get_disable_crds_steppars
+
+    with reference_session():
+        config = own(dataset, disable=disable, crds_observatory=crds_observatory)
+        if get_disable_crds_steppars() if disable is None else disable:
+            return config
+        try:
+            parameters, observatory = _crds_parameters(cls, dataset, crds_observatory)
+        except (OSError, TypeError, ValueError):
+            return config
+        steps = config.setdefault("steps", {})
+        for key, step_class in cls.step_defs.items():
+            section = step_class.get_config_from_reference(
+                dict(parameters), disable=disable, crds_observatory=observatory
+            )
+            merge_config(section, steps.get(key, {}))
+            steps[key] = section
+    return config
 
 
 def parameter_reference_paths(
@@ -176,17 +290,12 @@ def parameter_reference_paths(
     if get_disable_crds_steppars() if disable is None else disable:
         log.debug("Parameters of %s from the reference service are switched off", cls.__name__)
         return {}
-    from stpipe.references import lookup_parameter_file, reference_session
+    from stpipe.references import lookup_parameter_files
 
     parameters, observatory = _crds_parameters(cls, dataset, crds_observatory)
-    found: dict[str, str] = {}
-    with reference_session() as session:
-        session.answers(parameters, reftypes, observatory)
-        for reftype in reftypes:
-            path = lookup_parameter_file(parameters, reftype, observatory)
-            if path:
-                log.info("%s parameters found: %s", reftype.upper(), path)
-                found[reftype] = path
+    found = lookup_parameter_files(parameters, reftypes, observatory)
+    for reftype, path in found.items():
+        log.info("%s parameters found: %s", reftype.upper(), path)
     return found
 
 

@@ -97,12 +97,15 @@ class StepViews:
         return list(self.reference_file_types or ())
 
     def planned_products(self: Any, parameters: Mapping[str, Any]) -> list[str]:
-        """Paths of the files that a run would write, those of sub-steps left out; made with `planned_path`.
+        """Paths of the files that a run would write, those of sub-steps left out.
 
-        ``save_results`` and ``suffix`` are what they would be in the run. To be overridden by steps that save more, or
-        something else, than one result.
+        ``save_results`` and ``suffix`` are what they would be in the run. The base tells one file for a single input,
+        and one for each member of a list, an association or a library. To be overridden, with `planned_path`, by steps
+        that save more, or something else.
         """
-        return [self.planned_path()] if self.save_results else []
+        from stpipe.outputs import planned_results
+
+        return planned_results(self) if self.save_results else []
 
     def planned_refusal(self, parameters: Mapping[str, Any]) -> str:
         """Why a run would refuse this input; empty where nothing is known to stand against it."""

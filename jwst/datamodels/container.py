@@ -20,8 +20,8 @@ class ModelContainer(MutableSequence):
     Parameters
     ----------
     init : None, list, str, Path, dict or ModelContainer
-        Models and names of files; an association or the file of one; another container, whose models and association
-        table are shared.
+        Models, names of files and open FITS files (``HDUList``); an association, which is copied, or the file of one;
+        another container, whose models and association table are shared.
     asn_exptypes : list of str, optional
         Only members of these exposure types, compared without case.
     asn_n_members : int, optional
@@ -65,7 +65,7 @@ class ModelContainer(MutableSequence):
         elif isinstance(init, list):
             self._from_list(init, kwargs)
         elif is_association(init):
-            self._from_association(init, kwargs)
+            self._from_association(copy.deepcopy(init), kwargs)
         elif isinstance(init, str | os.PathLike):
             self._from_file(os.path.expandvars(os.path.expanduser(init)), kwargs)
         else:
@@ -246,7 +246,10 @@ def _is_model(value: object) -> bool:
 
 def _open_all(sources: list[Any], kwargs: dict[str, Any]) -> list[Any]:
     """Open what is no model yet; when one fails, those opened here are closed again."""
+    from astropy.io.fits import HDUList
     from stdatamodels.jwst.datamodels import open as open_model
+
+    from jwst.datamodels.hdulists import model_of
 
     opened: list[Any] = []
     models = []
@@ -255,7 +258,7 @@ def _open_all(sources: list[Any], kwargs: dict[str, Any]) -> list[Any]:
             if _is_model(source):
                 models.append(source)
                 continue
-            opened.append(open_model(source, **kwargs))
+            opened.append((model_of if isinstance(source, HDUList) else open_model)(source, **kwargs))
             models.append(opened[-1])
     except Exception:
         for model in opened:

@@ -205,7 +205,7 @@ class JwstStep(Step):
         raise NotBuiltError("load_as_level3_asn needs jwst.associations, which is not part of this release")
 
     def add_asn_id_to_output_name(self, models: Any) -> str | None:
-        """Have the names of all products of this run carry the id of an association.
+        """Have the names of this step's products carry the id of an association in this run; not its sub-steps'.
 
         Parameters
         ----------
@@ -215,7 +215,7 @@ class JwstStep(Step):
         Returns
         -------
         str or None
-            The id; None takes one inherited from a parent out of the names.
+            The id; None takes an earlier one out of the names.
         """
         table = getattr(models, "asn_table", None) or getattr(models, "asn", None)
         asn_id = table.get("asn_id") if isinstance(table, Mapping) else None

@@ -93,6 +93,8 @@ def take(init: Any, request: Request, open_model: Callable[..., Any]) -> Any:
 
 
 def _kept(init: Any, request: Request) -> Any:
+    if request.copy and isinstance(init, list):
+        return list(init)
     if request.copy:
         raise TypeError(f"Copy is not possible for input type {type(init)}")
     return init

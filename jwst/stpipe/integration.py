@@ -52,6 +52,7 @@ STEPS = (
 )
 
 PIPELINES = (
+    Entry("DarkPipeline", "calwebb_dark", "pipeline.calwebb_dark"),
     Entry("Detector1Pipeline", "calwebb_detector1", "pipeline.calwebb_detector1"),
     Entry("GuiderPipeline", "calwebb_guider", "pipeline.calwebb_guider"),
 )

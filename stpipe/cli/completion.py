@@ -24,6 +24,7 @@ _STPIPE_COMMANDS = {
     "provenance": "show what made a product",
     "completion": "print a completion script",
 }
+_STPIPE_OPTIONS = {"list": ("--pipelines-only", "--steps-only"), "provenance": ("--all",)}
 
 
 class Candidate(NamedTuple):
@@ -138,6 +139,8 @@ def _steps(current: str) -> Iterator[Candidate]:
 def _stpipe(arguments: Sequence[str], current: str) -> Answer:
     if not arguments:
         return Answer(tuple(Candidate(name, meaning) for name, meaning in _STPIPE_COMMANDS.items()))
+    if current.startswith("-"):
+        return Answer(tuple(Candidate(option) for option in _STPIPE_OPTIONS.get(arguments[0], ())))
     if arguments[0] in ("describe", "list"):
         return Answer(tuple(_steps(current)), files=arguments[0] == "describe")
     if arguments[0] == "completion":

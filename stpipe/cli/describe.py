@@ -8,6 +8,9 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from stpipe.allowed import type_name
+from stpipe.cli.help import prose
+
 if TYPE_CHECKING:
     from stpipe.parameters import Param
     from stpipe.step import Step
@@ -33,7 +36,7 @@ def _lines(cls: type[Step]) -> Iterator[str]:
     yield f"{cls.__name__}{alias}"
     yield f"{cls.__module__}.{cls.__qualname__}"
     yield ""
-    yield inspect.getdoc(cls) or "It has no description."
+    yield prose(inspect.getdoc(cls) or "It has no description.")
     yield ""
     takes, gives = inputs_and_result(cls)
     steps: Mapping[str, type[Step]] = getattr(cls, "step_defs", {})
@@ -79,9 +82,7 @@ def _type(param: Param[Any]) -> str:
     if param.choices:
         return " | ".join(repr(choice) for choice in param.choices)
     name = {"input_file": "file", "output_file": "file", "string_or_datamodel": "file or model", "datamodel": "model"}
-    text = name.get(param.kind or "") or getattr(param.type, "__name__", None) or param.check_name
-    if param.type is not None and getattr(param.type, "__args__", None):
-        text = str(param.type)
+    text = name.get(param.kind or "") or type_name(param)
     limits = [(">=", param.ge), (">", param.gt), ("<=", param.le), ("<", param.lt)]
     text += "".join(f" {sign} {limit:g}" for sign, limit in limits if limit is not None)
     return f"{text} [{param.unit}]" if param.unit else text

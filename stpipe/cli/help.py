@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
     from stpipe.parameters import Param
     from stpipe.step import Step
 
-__all__ = ["GENERAL_HELP", "general_help", "parameter_kinds", "remark", "step_help"]
+__all__ = ["general_help", "parameter_kinds", "prose", "remark", "step_help"]
 
 _INDENT = " " * 28
 _SHORT = {"help": "-h, ", "verbose": "-v, "}
+_MARKS = re.compile(r"(`{1,2})([^`]+)\1")
 
 GENERAL_HELP = """\
 usage: strun [options] STEP [input ...]
@@ -29,10 +31,12 @@ STEP is an alias (jump), a Step class (jwst.jump.JumpStep) or a parameter file (
 Parameters are given as --name=value, those of a step in a pipeline as --steps.STEP.name=value.
 --explain tells who set each parameter, --dry-run what would be done; 'stpipe provenance FILE' what made a product.
 Tab completion: eval "$(stpipe completion bash)"  (also zsh, fish)
-
+"""
+EXAMPLES = """
 examples:
   strun calwebb_detector1 jw01_uncal.fits --output_dir=out
-  strun calwebb_detector1 jw01_uncal.fits --steps.jump.rejection_threshold=5 --steps.dark_current.skip
+  strun calwebb_detector1 jw01_uncal.fits --steps.jump.rejection_threshold=5 \\
+        --steps.dark_current.skip
   strun jump jw01_ramp.fits --save-parameters my_jump.asdf
 
 options:
@@ -41,11 +45,15 @@ options:
 
 def general_help() -> str:
     """Help without a step: usage, how to list steps, examples, options."""
-    return GENERAL_HELP + "".join(_built_in_options())
+    lines = (textwrap.fill(line, _width(), subsequent_indent="  ") for line in GENERAL_HELP.splitlines())
+    return "\n".join(lines) + "\n" + EXAMPLES + "".join(_built_in_options())
 
 
 def step_help(name: str, cls: type[Step]) -> str:
     """Help of one step: what it does and every parameter, with those of sub-steps.
+
+    Its own parameters come first. Parameters that every step has are told once; a sub-step only names them, but for
+    those that differ.
 
     Parameters
     ----------
@@ -54,14 +62,62 @@ def step_help(name: str, cls: type[Step]) -> str:
     cls : type
         Its class.
     """
-    parts = [f"usage: strun [options] {name} [input ...]\n\n{inspect.getdoc(cls) or cls.__name__}\n\noptions:\n"]
-    parts += _built_in_options()
-    parts.append(f"\nparameters of {cls.__name__}:\n")
-    parts += _parameter_lines("", cls.declared_parameters())
+    return "".join(_step_help(name, cls))
+
+
+def _step_help(name: str, cls: type[Step]) -> Iterator[str]:
+    own, general = _own_and_general(cls)
+    yield f"usage: strun [options] {name} [input ...]\n\n{prose(inspect.getdoc(cls) or cls.__name__)}\n\noptions:\n"
+    yield from _built_in_options()
+    yield f"\nparameters of {cls.__name__}:\n" if own else f"\n{cls.__name__} has no parameters of its own.\n"
+    yield from _parameter_lines("", own)
+    yield "\nparameters that every step has:\n"
+    yield from _parameter_lines("", general)
+    yield from _sub_step_parts("", cls, general)
+
+
+def _own_and_general(cls: type[Step]) -> tuple[dict[str, Param], dict[str, Param]]:
+    """Parameters that a class adds, and those that every step has."""
+    from stpipe.step import Step as Base
+
+    params, names = cls.declared_parameters(), Base.declared_parameters()
+    own = {name: param for name, param in params.items() if name not in names}
+    return own, {name: param for name, param in params.items() if name in names}
+
+
+def _sub_step_parts(prefix: str, cls: type[Step], told: Mapping[str, Param]) -> Iterator[str]:
     for key, sub_class in getattr(cls, "step_defs", {}).items():
-        parts.append(f"\nparameters of step {key} ({sub_class.__name__}):\n")
-        parts += _parameter_lines(f"steps.{key}.", sub_class.declared_parameters())
-    return "".join(parts)
+        yield f"\nparameters of step {key} ({sub_class.__name__}):\n"
+        yield from _sub_step_lines(f"{prefix}steps.{key}.", sub_class, told)
+        yield from _sub_step_parts(f"{prefix}steps.{key}.", sub_class, told)
+
+
+def _sub_step_lines(prefix: str, cls: type[Step], told: Mapping[str, Param]) -> Iterator[str]:
+    own, general = _own_and_general(cls)
+    same = [name for name, param in general.items() if name != "skip" and _text_of(param) == _text_of(told[name])]
+    yield from _parameter_lines(prefix, own)
+    yield from _parameter_lines(prefix, {name: param for name, param in general.items() if name not in same})
+    yield _option(f"--{prefix}config_file=FILE", "Parameter file of this step")
+    names = ", ".join(f"--{prefix}{name}" for name in same)
+    yield textwrap.fill(f"as above: {names}", _width(), initial_indent="  ", subsequent_indent="    ") + "\n"
+
+
+def prose(text: str) -> str:
+    """Fit a docstring to the terminal: paragraphs are filled anew, marks of code go."""
+    paragraphs = _MARKS.sub(r"\2", text).split("\n\n")
+    return "\n\n".join(
+        part if any(line[:1] in " -=*|" for line in part.splitlines()) else textwrap.fill(part, _width())
+        for part in paragraphs
+    )
+
+
+def _text_of(param: Param) -> str:
+    choices = "; ".join(f"{choice}: {text}" for choice, text in param.choice_help.items() if text)
+    return f"{param.doc}{f' ({choices})' if choices else ''}{remark(param)}"
+
+
+def _width() -> int:
+    return max(shutil.get_terminal_size().columns, 60)
 
 
 def parameter_kinds(cls: type[Step], prefix: str = "") -> dict[str, OptionKind]:
@@ -99,7 +155,7 @@ def _parameter_lines(prefix: str, params: Mapping[str, Param]) -> Iterator[str]:
     for name, param in params.items():
         kind = _kind(param)
         value = "[=BOOL]" if kind.boolean else f"={kind.metavar}"
-        yield _option(f"--{prefix}{name}{value}", f"{param.doc}{remark(param)}")
+        yield _option(f"--{prefix}{name}{value}", _MARKS.sub(r"\2", _text_of(param)))
 
 
 def remark(param: Param) -> str:
@@ -112,8 +168,7 @@ def remark(param: Param) -> str:
 
 
 def _option(option: str, text: str) -> str:
-    width = max(shutil.get_terminal_size().columns, 60)
-    wrapped = textwrap.wrap(text, width - len(_INDENT)) or [""]
+    wrapped = textwrap.wrap(text, _width() - len(_INDENT)) or [""]
     head = f"  {option}"
     lines = [_INDENT + line for line in wrapped]
     if len(head) <= len(_INDENT) - 2:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from stpipe.cli.arguments import BUILT_IN, Arguments, UsageError, find_step, parse_arguments
 from stpipe.cli.inputs import check_inputs
 from stpipe.cli.messages import box, hint, say_usage_error
+from stpipe.cli.step_class import find_class
 
 if TYPE_CHECKING:
     from stpipe.resolve import Resolved
@@ -149,57 +150,6 @@ def build_request(text: str, rest: Sequence[str]) -> Request:
     return Request(text, cls, config_file, parse_arguments(rest, kinds))
 
 
-def find_class(text: str) -> tuple[type[Step], str | None]:
-    """Class of a step, and the parameter file if the step was named by one.
-
-    Raises
-    ------
-    StepNotFoundError
-        Neither a file nor a known step; near names are in the text.
-    """
-    from stpipe.exceptions import StepNotFoundError
-    from stpipe.step import Step
-    from stpipe.utilities import import_class, near_step_names, resolve_step_class_alias
-
-    if os.path.isfile(text):
-        return _class_of_file(text), os.path.abspath(text)
-    path = resolve_step_class_alias(text)
-    try:
-        return import_class(path, Step), None
-    except Exception as error:
-        if path != text or not _is_missing(error, text):
-            raise StepNotFoundError(f"The step {text!r} cannot be loaded: {type(error).__name__}: {error}") from error
-        near = near_step_names(text)
-        suggestion = f" (did you mean {' or '.join(near)}?)" if near else ""
-        message = f"{text!r} is not a path to a config file or a Python Step class{suggestion}"
-        raise StepNotFoundError(message) from error
-
-
-def _is_missing(error: Exception, text: str) -> bool:
-    """Whether an import failed because there is no such thing, not because of an error inside it."""
-    module, _, name = text.rpartition(".")
-    if isinstance(error, ModuleNotFoundError):
-        return error.name is not None and f"{module}.".startswith(f"{error.name}.")
-    if isinstance(error, AttributeError):
-        return error.name == name and getattr(error.obj, "__name__", None) == module
-    return isinstance(error, TypeError) or not module
-
-
-def _class_of_file(path: str) -> type[Step]:
-    """Class that a parameter file names."""
-    from stpipe.config_file import read_parameter_file
-    from stpipe.exceptions import StepNotFoundError, ValidationError
-    from stpipe.step import Step
-    from stpipe.utilities import import_class, resolve_step_class_alias
-
-    if path.lower().endswith((".fits", ".fits.gz")):
-        raise StepNotFoundError(f"{path!r} is a data file, not a step: the STEP comes before its inputs")
-    name = read_parameter_file(path).class_name
-    if not name:
-        raise ValidationError(f"The parameter file {path!r} does not name the class of its step.")
-    return import_class(resolve_step_class_alias(name), Step, path)
-
-
 def _configuration_failed(text: str, error: Exception, debug: bool, verbose: bool) -> int:
     from stpipe.exceptions import StepNotFoundError
 
@@ -209,7 +159,7 @@ def _configuration_failed(text: str, error: Exception, debug: bool, verbose: boo
     if isinstance(error, StepNotFoundError):
         hint("Try 'stpipe list' for the steps there are.")
     else:
-        hint(f"Try 'strun {text} --help' for its parameters.")
+        hint(f"Try 'strun {text} --help' for its parameters." if text else "Try 'strun --help' for the log options.")
     if debug:
         _post_mortem(error)
     return 1
@@ -223,7 +173,10 @@ def _run_reported(request: Request) -> int:
     debug, verbose = "debug" in built_in, "verbose" in built_in
     try:
         with ExitStack() as stack:
-            _configure_logging(request, stack)
+            try:
+                _configure_logging(request, stack)
+            except (ValueError, RuntimeError, OSError) as error:
+                return _configuration_failed("", error, debug, verbose)
             check_inputs(request.arguments)
             try:
                 step = _make_step(request, stack)
@@ -234,7 +187,7 @@ def _run_reported(request: Request) -> int:
         say_usage_error(f"strun {request.text}", str(error))
         return 2
     except StpipeExitException as error:
-        box(f"STEP {request.text!r} ENDED EARLY:", _message(error))
+        box(f"ERROR RUNNING STEP {request.text!r}:", _message(error))
         return error.exit_status
     except Exception as error:
         _run_failed(request, error, verbose or debug)
@@ -255,7 +208,7 @@ def _run_or_tell(request: Request, step: Step) -> int:
 
 
 def _configure_logging(request: Request, stack: ExitStack) -> None:
-    from stpipe.logs import load_configuration
+    from stpipe.logs import load_configuration, loggers_of
 
     built_in = request.arguments.built_in
     level = "DEBUG" if "verbose" in built_in else built_in.get("log-level")
@@ -272,7 +225,7 @@ def _configure_logging(request: Request, stack: ExitStack) -> None:
     config.recording_formatter = request.cls._log_records_formatter
     from stpipe.cli.views import shape_log
 
-    shape_log(built_in, stack.enter_context(config.context(request.cls.get_stpipe_loggers())))
+    shape_log(built_in, stack.enter_context(config.context(loggers_of(request.cls))))
 
 
 def _make_step(request: Request, stack: ExitStack) -> Step:
@@ -310,7 +263,8 @@ def _run_failed(request: Request, error: Exception, verbose: bool) -> None:
     expected = isinstance(error, StpipeException | OSError)
     if verbose or not expected:
         _show_traceback(error)
-    box(f"ERROR RUNNING STEP {request.text!r}:", _message(error))
+    inner = getattr(error, "failed_step", "").partition(".")[2]
+    box(f"ERROR RUNNING STEP {request.text!r}:", f"{f'In step {inner}: ' if inner else ''}{_message(error)}")
     if expected and not verbose:
         hint(f"'strun -v {request.text} …' shows where it happened.")
 
@@ -320,6 +274,8 @@ def _message(error: BaseException) -> str:
     from stpipe.exceptions import StpipeException
 
     text = str(error).strip()
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        text = f"{error.strerror}: {error.filename!r}"
     if isinstance(error, StpipeException) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -13,6 +13,7 @@ import pathlib
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["Cost", "available", "reduce_here", "reduce_with_peer"]
 
@@ -51,11 +52,15 @@ def _reduce(interpreter: list[str], arguments: list[str], cache: str) -> Cost:
     return Cost(min(report["calls"]), report["import"] + report["calls"][0], report["memory"])
 
 
-def reduce_here(pipeline: str, exposure: str, output_dir: str, *, cache: str, repeats: int = 1) -> Cost:
+def reduce_here(
+    pipeline: str, exposure: str, output_dir: str, *, cache: str, repeats: int = 1, **parameters: Any
+) -> Cost:
     """Reduce an exposure with this project, in a process of its own."""
-    return _reduce([sys.executable], [pipeline, exposure, output_dir, str(repeats)], cache)
+    return _reduce([sys.executable], [pipeline, exposure, output_dir, str(repeats), json.dumps(parameters)], cache)
 
 
-def reduce_with_peer(pipeline: str, exposure: str, output_dir: str, *, cache: str, repeats: int = 1) -> Cost:
+def reduce_with_peer(
+    pipeline: str, exposure: str, output_dir: str, *, cache: str, repeats: int = 1, **parameters: Any
+) -> Cost:
     """Reduce an exposure with the released pipeline, in a process of its own."""
-    return _reduce([str(_program()), "python"], [pipeline, exposure, output_dir, str(repeats)], cache)
+    return _reduce([str(_program()), "python"], [pipeline, exposure, output_dir, str(repeats), json.dumps(parameters)], cache)

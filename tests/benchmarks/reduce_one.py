@@ -1,7 +1,7 @@
 """Reduce one exposure and say what it took. Runs under this project and under the released pipeline alike.
 
-``python reduce_one.py PIPELINE EXPOSURE OUTPUT_DIR [REPEATS]`` prints one line of JSON: seconds of the import,
-seconds of each call, peak memory of the process in MiB.
+``python reduce_one.py PIPELINE EXPOSURE OUTPUT_DIR [REPEATS [PARAMETERS]]`` prints one line of JSON: seconds of the
+import, seconds of each call, peak memory of the process in MiB. PARAMETERS is JSON: keywords of the call.
 """
 
 import json
@@ -23,16 +23,17 @@ def peak_memory():
 
 def main():
     """Import, call, report."""
-    name, exposure, output_dir, *repeats = sys.argv[1:]
+    name, exposure, output_dir, *rest = sys.argv[1:]
+    repeats, parameters = int(rest[0]) if rest else 1, json.loads(rest[1]) if rest[1:] else {}
     start = time.perf_counter()
     import jwst.pipeline
 
     pipeline = getattr(jwst.pipeline, name)
     imported = time.perf_counter() - start
     calls = []
-    for _ in range(int(repeats[0]) if repeats else 1):
+    for _ in range(repeats):
         start = time.perf_counter()
-        pipeline.call(exposure, output_dir=output_dir, save_results=True)
+        pipeline.call(exposure, **{"output_dir": output_dir, "save_results": True, **parameters})
         calls.append(time.perf_counter() - start)
     memory = peak_memory()
     logging.shutdown()

@@ -91,6 +91,8 @@ class TestStpipe:
         assert words("stpipe", "describe", "calwebb_g") == ["calwebb_guider"]
         assert words("stpipe", "completion", "") == ["bash", "zsh", "fish"]
         assert candidates(("stpipe", "provenance", "x")).files
+        assert words("stpipe", "list", "--s") == ["--steps-only"]
+        assert words("stpipe", "provenance", "--") == ["--all"]
 
     def test_every_command_of_the_parser_is_offered(self):
         from stpipe.cli.main import _COMMANDS

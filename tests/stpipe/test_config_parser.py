@@ -75,12 +75,13 @@ def test_a_section_given_as_a_value(spec):
         config_parser.config_from_dict({"b": 1, "sub": 3}, spec)
 
 
-def test_one_section_can_be_validated_alone(spec):
-    config = ConfigObj({"b": "no float", "sub": {"c": "w"}})
-    config_parser.validate(config, spec, section=config["sub"])
-    assert config["sub"]["c"] == "w"
-    with pytest.raises(ParameterError, match="Extra value 'd' in sub"):
-        config_parser.validate(ConfigObj({"sub": {"d": 1}}), spec, section=ConfigObj({"sub": {"d": 1}})["sub"])
+def test_the_whole_is_validated_whichever_section_is_given(spec):
+    config = ConfigObj({"b": "2", "sub": {"c": "w"}})
+    assert config_parser.validate(config, spec, section=config["sub"]) is config
+    assert config.dict() == {"a": 3, "b": 2.0, "sub": {"c": "w"}}
+    config = ConfigObj({"b": "no float", "sub": {"d": 1}})
+    with pytest.raises(ParameterError, match="'b': the value .* is of the wrong type.\nExtra value 'd' in sub"):
+        config_parser.validate(config, spec, section=config["sub"])
 
 
 def test_a_validator_of_the_caller_takes_over():
@@ -125,7 +126,10 @@ def test_load_config_file(tmp_path):
     path.write_text('name = "nm" # c\nclass = "pkg.X"\na = 1,2\nb = "x#y"\n[steps]\n[[jump]]\nc = 3\n')
     config = config_parser.load_config_file(path)
     assert isinstance(config, ConfigObj)
-    assert config.dict() == {"name": "nm", "class": "pkg.X", "a": ["1", "2"], "b": "x#y", "steps": {"jump": {"c": "3", "name": "jump"}}}  # fmt: skip  # noqa: E501
+    assert config.dict() == {
+        "name": "nm", "class": "pkg.X", "a": ["1", "2"], "b": "x#y", "steps": {"jump": {"c": "3"}},
+    }  # fmt: skip
+    assert config.inline_comments["name"] == "# c"
     assert config.filename == str(path)
 
 

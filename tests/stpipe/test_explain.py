@@ -55,10 +55,19 @@ class TestLayers:
         expected = {
             "save_results": (True, "keyword"),
             "steps.first.factor": (5.0, f"file:{files / 'first.asdf'}"),
-            "steps.first.fast": (False, own),
             "steps.second.factor": (4.0, "keyword"),
         }
         assert {name: (fact.value, fact.source) for name, fact in explanation.changed().items()} == expected
+        again = explanation["steps.first.fast"]
+        assert (again.value, again.source, again.same, again.differs) == (False, own, True, False)
+        assert "= fast " in str(explanation)
+        assert str(explanation).splitlines()[-1] == "1 was set to the default value (=)."
+
+    def test_an_exported_file_does_not_look_like_a_changed_one(self, workdir):
+        Scale(factor=3.0).export_config("all.asdf")
+        explanation = Scale.explain(config_file="all.asdf")
+        assert list(explanation.changed()) == ["factor"]
+        assert explanation["input_dir"].source.startswith("file:")
 
     def test_reference_service(self, monkeypatch):
         pars = {"factor": 9.0}
@@ -139,9 +148,9 @@ class TestCommandLine:
     def test_explain(self, capsys, files):
         assert main([str(files / "chain.asdf"), "--explain", "--steps.second.factor=7"]) == 0
         out = capsys.readouterr().out
-        assert "steps.second.factor  7.0    command line" in out
-        assert f"steps.first.factor   5.0    file:{files / 'first.asdf'}" in out
-        assert "save_results         True   command line" in out
+        assert "steps.second.factor  7.0   command line" in out
+        assert f"steps.first.factor   5.0   file:{files / 'first.asdf'}" in out
+        assert "save_results         True  command line" in out
         assert CALLS == []
 
     def test_logs_stay_silent(self, capsys):

@@ -68,7 +68,7 @@ def test_any_other_text_is_a_command(text):
 
 
 @pytest.mark.parametrize(
-    ("hook", "error"), [("json.no_such_name", AttributeError), ("json.JSONDecoder", TypeError), (3, TypeError)]
+    ("hook", "error"), [("json.no_such_name", AttributeError), ("json.JSONDecoder", TypeError), (3, ParameterError)]
 )
 def test_hooks_that_cannot_be(hook, error):
     with pytest.raises(error):

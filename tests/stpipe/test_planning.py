@@ -148,7 +148,8 @@ class TestProducts:
 
     def test_list_of_inputs(self, fakes):
         plan = fakes.S1.plan([INPUT, "in/jw002_rate.fits"], save_results=True)
-        assert any("depend on the results" in note for note in plan.notes)
+        assert planned(plan) == ["jw001_s1.fits", "jw002_s1.fits"]
+        assert any("The input has 2 members" in note for note in plan.notes)
 
 
 class TestOrder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -166,6 +167,15 @@ def test_prefetch_asks_once_and_tells_what_it_found(cache, asked, caplog):
         f"Prefetch for GAIN reference file is '{cache.reference(GAIN)}'.",
         "Prefetch for REFPIX reference file is 'N/A'.",
     ]
+
+
+@pytest.mark.parametrize("wrap", [lambda model: model, lambda model: [model], lambda model: (model, 3)])
+def test_prefetch_names_the_dataset_without_its_folder(wrap, caplog, monkeypatch):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(FakeStep, "_get_crds_parameters", lambda self, dataset: (NIRCAM, "jwst"))
+    for dataset, name in ((Model(), "jw01_uncal.fits"), ("in/a.fits", "a.fits"), (Path("in/b.fits"), "b.fits")):
+        references.prefetch(FakeStep(refpix="N/A"), wrap(dataset))
+        assert f"Prefetching reference files for dataset: '{name}' reftypes = ['gain']" in caplog.messages
 
 
 def test_prefetch_leaves_overrides_aside(asked, caplog):

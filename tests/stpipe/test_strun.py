@@ -174,7 +174,7 @@ def test_a_step_with_an_error_in_its_module_tells_it(workdir, monkeypatch, capsy
 @pytest.mark.parametrize(
     ("word", "code", "heading", "message", "traceback"),
     [
-        pytest.param("exit", 64, "ENDED EARLY", "no data on detector", False, id="its own exit status"),
+        pytest.param("exit", 64, "ERROR RUNNING STEP", "no data on detector", False, id="its own exit status"),
         pytest.param("file", 1, "ERROR RUNNING STEP", "the disk is full", False, id="expected error"),
         pytest.param("bug", 1, "ERROR RUNNING STEP", "KeyError: 'a bug'", True, id="unexpected error"),
     ],

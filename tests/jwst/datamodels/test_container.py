@@ -99,7 +99,7 @@ def test_association_dict(association, monkeypatch, here):
     monkeypatch.chdir(here / "in")
     container = ModelContainer(association)
     assert container[0].meta.asn.instance == {"exptype": "SCIENCE"}
-    assert container.asn_table is association
+    assert container.asn_table == association
     assert container.asn_table_name is None
 
 

@@ -11,22 +11,6 @@ from stpipe.exceptions import NotBuiltError, ParameterError
 
 BASE = set(NotBuiltStep.declared_parameters())
 PARAMETERS = {
-    "EmiCorrStep": {
-        "algorithm": "joint",
-        "nints_to_phase": None,
-        "nbins": None,
-        "scale_reference": True,
-        "onthefly_corr_freq": None,
-        "use_n_cycles": 3,
-        "fit_ints_separately": False,
-        "user_supplied_reffile": None,
-        "save_intermediate_results": False,
-        "override_emicorr": None,
-    },
-    "RscdStep": {"override_rscd": None},
-    "FirstFrameStep": {"bright_use_group1": True},
-    "LastFrameStep": {},
-    "ResetStep": {"override_reset": None},
     "PictureFrameStep": {
         "mask_science_regions": True,
         "n_sigma": 2.0,
@@ -53,7 +37,7 @@ PARAMETERS = {
         "override_pastasoss": None,
     },
 }
-SKIPPED = {"EmiCorrStep", "FirstFrameStep", "PictureFrameStep", "CleanFlickerNoiseStep"}
+SKIPPED = {"PictureFrameStep", "CleanFlickerNoiseStep"}
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -79,7 +63,6 @@ def test_values_of_parameter_files():
     assert flicker.background_box_size == [32, 16]
     assert flicker.n_sigma == 3.0
     assert step.CleanFlickerNoiseStep(background_method=None).background_method is None
-    assert step.EmiCorrStep(onthefly_corr_freq=[390.6, 10]).onthefly_corr_freq == [390.6, 10.0]
 
 
 @pytest.mark.parametrize("values", [{"fit_method": "mean"}, {"background_box_size": [1]}, {"no_such": 1}])

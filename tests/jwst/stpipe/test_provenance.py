@@ -18,6 +18,7 @@ from jwst.simulation.exposure import simulate
 from jwst.simulation.settings import ExposureSettings
 from jwst.stpipe import Step
 from jwst.stpipe.core import JwstStep
+from jwst.stpipe.not_built import NotBuiltStep
 from stpipe.provenance import read
 
 STEPS = {"jump": {"rejection_threshold": 5.0, "save_results": True}, "persistence": {"skip": True}}
@@ -215,10 +216,19 @@ class TestPlans:
         assert set(plan.step.unused) == {"emicorr", "rscd", "firstframe", "lastframe", "reset"}
 
     def test_steps_that_are_not_part_of_this_release(self):
+        class MissingStep(NotBuiltStep):
+            """Not built."""
+
+            class_alias = "reset"
+
+        class MissingPipeline(Detector1Pipeline):
+            """A pipeline without one of its steps."""
+
+            step_defs = {**Detector1Pipeline.step_defs, "reset": MissingStep}
+
         model = datamodels.RampModel((1, 2, 4, 4))
         model.meta.instrument.name = "MIRI"
-        plan = Detector1Pipeline.plan(model)
-        problems = "\n".join(plan.problems)
+        problems = "\n".join(MissingPipeline.plan(model).problems)
         assert "reset: The step reset is not part of this release" in problems
         assert "--steps.reset.skip=true" in problems
 
