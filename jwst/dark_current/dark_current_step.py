@@ -12,6 +12,7 @@ import numpy as np
 from jwst.dark_current.dark_sub import DarkRamp, Readout, average_dark, dark_groups, subtract_group
 from jwst.stpipe import Step
 from stpipe import Param
+from stpipe.exceptions import InputError
 
 __all__ = ["DarkCurrentStep"]
 
@@ -92,8 +93,13 @@ class DarkCurrentStep(Step):
 
 def _reference_readout(reference: Any) -> Readout:
     """Sampling of the dark, from its metadata and its array."""
+    shape = reference.shape("data")
+    if shape is None or len(shape) not in (3, 4):
+        raise InputError(
+            f"The dark reference {reference.name} must hold an array of 3 axes, or 4 for MIRI; its shape is {shape}"
+        )
     nframes, groupgap = reference.meta("exposure.nframes"), reference.meta("exposure.groupgap")
-    return Readout(int(nframes or 1), int(groupgap or 0), reference.shape("data")[-3])
+    return Readout(int(nframes or 1), int(groupgap or 0), shape[-3])
 
 
 def _science_readout(ramp: Any) -> Readout:
@@ -111,14 +117,13 @@ class _Used:
         self.miri = len(reference.shape("data")) == 4
         self.dq = np.bitwise_or.reduce(dq.reshape(-1, *dq.shape[-2:]), axis=0) if dq.ndim > 2 else dq
         self._dq_saved = dq
-        self._data = reference.array("data", cut=False) if self.miri else None
 
     def subtract(self, ramp: Any, *, keep: bool) -> list[np.ndarray | None]:
         """Subtract from the ramp; with ``keep`` give back the planes of each dark integration that was used."""
         data = ramp.data
-        if self._data is None:
+        if not self.miri:
             return [self._subtract_one(data, self._ramp(0), keep)]
-        count = len(self._data)
+        count = self.reference.shape("data")[0]
         start = ramp.meta.exposure.integration_start
         first = start in (None, 1)
         rebuilt = not self.science.same_sampling(self.dark)
@@ -136,13 +141,12 @@ class _Used:
         return result
 
     def _ramp(self, integration: int) -> DarkRamp:
-        """One dark integration, read plane by plane (MIRI: from memory)."""
+        """One dark integration, read plane by plane."""
 
         def read(group: int) -> np.ndarray:
             """Read one group, as an array of its own."""
-            if self._data is not None:
-                return self._data[integration, group].copy()
-            return self.reference.planes("data", group, group + 1)[0]
+            plane = integration * self.dark.ngroups + group
+            return self.reference.planes("data", plane, plane + 1)[0]
 
         return DarkRamp(read, self.dark, self.science.frames)
 

@@ -92,7 +92,7 @@ class DarkRamp:
         self._ends: tuple[np.ndarray, np.ndarray] | None = None
 
     def group(self, index: int) -> np.ndarray:
-        """One group, a new (ny, nx) array of float32 without NaN."""
+        """One group, a new (ny, nx) array without NaN: of float32, but of float64 after the end of the reference."""
         if index < self._stored:
             plane = self._read(index)
         else:
@@ -100,7 +100,7 @@ class DarkRamp:
                 last = self._read(self._stored - 1)
                 self._ends = last, last - self._read(self._stored - 2)
             last, step = self._ends
-            plane = last + np.float32(index - self._stored + 1) * step
+            plane = last + step.astype(np.float64) * (index - self._stored + 1)
         self.shape = plane.shape
         return _without_nan(plane)
 
@@ -118,7 +118,7 @@ def dark_groups(dark: DarkRamp, readout: Readout, science: Readout) -> Iterator[
 
     Yields
     ------
-    (ny, nx) ndarray of float32, DN
+    (ny, nx) ndarray of float32 or float64, DN
         What is to be subtracted from group 0, 1, ...; private to the caller.
 
     Notes
@@ -171,7 +171,7 @@ def subtract_group(group: np.ndarray, dark: np.ndarray) -> None:
     ----------
     group : (nints, ny, nx) ndarray of float32, DN
         ``data[:, g]`` of a ramp; each plane contiguous. Updated in place.
-    dark : (ny, nx) ndarray of float32, DN
+    dark : (ny, nx) ndarray of float32 or float64, DN
         Where it is NaN the data become NaN. Not changed.
 
     Raises

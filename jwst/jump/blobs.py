@@ -122,7 +122,7 @@ def find_blobs(pixels: NDArray[np.intp], shape: tuple[int, int], *, minimum: flo
     shape : (ny, nx)
         Shape of the image.
     minimum : float
-        Smallest area, holes included.
+        Smallest area, holes included. A ring of n pixels encloses no more than (n / 4 + 1)**2, itself included.
     """
     if pixels.size < min(minimum, SMALLEST_RING):
         return _nothing()
@@ -130,7 +130,7 @@ def find_blobs(pixels: NDArray[np.intp], shape: tuple[int, int], *, minimum: flo
     y, x = np.divmod(pixels, shape[1])
     area = np.bincount(label, minlength=count)
     keep = area >= minimum
-    doubtful = ~keep & (area >= SMALLEST_RING)
+    doubtful = ~keep & (area >= SMALLEST_RING) & ((area / 4 + 1) ** 2 >= minimum)
     if doubtful.any():
         doubtful[doubtful] = _may_enclose(pixels, shape, label, np.flatnonzero(doubtful))
     for small in np.flatnonzero(doubtful):

@@ -6,7 +6,7 @@ last MIRI group, say) take no part, so that the pixels of the other planes count
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,7 @@ from jwst.lib.selection import sort_columns
 __all__ = ["UNUSABLE", "Ramps", "bad_planes", "middle", "scatter", "signed_median"]
 
 UNUSABLE = np.uint8(DO_NOT_USE | SATURATED)
+SAMPLE = 1024
 
 
 def bad_planes(groupdq: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -109,7 +110,16 @@ class Ramps:
             np.subtract(later, earlier, out=row)
             earlier, later, known = later, earlier, (i, g + 1)
 
-    def flags(self, tile: slice, attention: NDArray[np.uint8]) -> None:
+    def usual(self) -> Ramps:
+        """Give the ramps without the planes that are DO_NOT_USE in most pixels, judged by a sample of them.
+
+        The first groups of MIRI are such planes: only bright pixels use them.
+        """
+        step = max(1, self.npixels // SAMPLE)
+        bad = (self.groupdq[:, :, ::step] & np.uint8(DO_NOT_USE)).mean(axis=2) > 0.5
+        return replace(self, excluded=self.excluded | bad)
+
+    def flags(self, tile: slice, attention: NDArray[np.uint8], expected: NDArray[np.bool_] | None = None) -> None:
         """Combine the flags of neighbouring pixels over all groups that take part.
 
         Parameters
@@ -118,13 +128,19 @@ class Ramps:
             Range of pixels.
         attention : (tile size,) ndarray of uint8
             Gets the OR of all group flags; planes that take no part contribute everything but DO_NOT_USE and SATURATED.
+        expected : (nints, ngroups) ndarray of bool, optional
+            Planes in which DO_NOT_USE is not a flag but its absence is.
         """
         attention[:] = 0
         for i, g in np.argwhere(self.excluded):
             np.bitwise_or(attention, self.groupdq[i, g, tile], out=attention)
         np.bitwise_and(attention, ~UNUSABLE, out=attention)
+        scratch = np.empty_like(attention)
         for i, g in np.argwhere(~self.excluded):
-            np.bitwise_or(attention, self.groupdq[i, g, tile], out=attention)
+            plane = self.groupdq[i, g, tile]
+            if expected is not None and expected[i, g]:
+                plane = np.bitwise_xor(plane, np.uint8(DO_NOT_USE), out=scratch)
+            np.bitwise_or(attention, plane, out=attention)
 
     def columns(self, pixels: NDArray[np.intp]) -> NDArray[np.float32]:
         """Compute the differences of chosen pixels, NaN where a group is DO_NOT_USE or SATURATED.

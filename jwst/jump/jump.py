@@ -25,6 +25,7 @@ from jwst.jump.after_jump import (
 )
 from jwst.jump.differences import Ramps, bad_planes
 from jwst.jump.large_events import SnowballParameters, flag_snowballs
+from jwst.jump.showers import ShowerParameters, flag_showers
 from jwst.jump.sigma_clip import clip_jumps, reset_lost_planes
 from jwst.jump.twopoint import Thresholds, iterative_hits, single_pass_hits, suspects
 from jwst.lib.dqflags import DO_NOT_USE, JUMP_DET, NO_GAIN_VALUE
@@ -75,7 +76,9 @@ class JumpParameters:
     neighbours : Neighbours or None
     after_jump : AfterJump
     snowballs : SnowballParameters or None
-        None leaves large events alone.
+        None leaves snowballs alone.
+    showers : ShowerParameters or None
+        None leaves showers alone.
     workers : int
         Threads that share the rows; the result does not depend on it.
     """
@@ -87,6 +90,7 @@ class JumpParameters:
     neighbours: Neighbours | None = field(default_factory=Neighbours)
     after_jump: AfterJump = field(default_factory=AfterJump)
     snowballs: SnowballParameters | None = None
+    showers: ShowerParameters | None = None
     workers: int = 1
 
 
@@ -157,9 +161,12 @@ def detect_jumps(
     if detector.nframes <= 0:
         raise InputError(f"jump needs a positive number of frames in a group, not NFRAMES = {detector.nframes}.")
     pixeldq[~(detector.gain > 0)] |= np.uint32(NO_GAIN_VALUE | DO_NOT_USE)
-    hits = _detect(_flatten(data, groupdq, detector), groupdq, parameters)
+    ramps = _flatten(data, groupdq, detector)
+    hits = _detect(ramps, groupdq, parameters)
     drop_flags_of_unusable_groups(groupdq)
     events = flag_snowballs(groupdq, parameters.snowballs) if parameters.snowballs else 0
+    if parameters.showers is not None:
+        events = flag_showers(ramps, groupdq, pixeldq=pixeldq, parameters=parameters.showers)
     nints, ngroups = groupdq.shape[:2]
     differences = nints * ngroups - np.count_nonzero(bad_planes(groupdq)) - nints
     return JumpCounts(hits, events, int(differences), pixeldq.size)

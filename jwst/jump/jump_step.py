@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from jwst.stpipe import Step
 from stpipe import Param
-from stpipe.exceptions import InputError, MissingMetadataError, NotBuiltError, Skip
+from stpipe.exceptions import InputError, MissingMetadataError, Skip
 
 __all__ = ["JumpStep"]
 
 log = logging.getLogger(__name__)
 
 _FEWEST_GROUPS = 3
-_NO_SHOWERS = (
-    "The search for showers (jump.find_showers=True) is not in this release: set steps/jump/find_showers to False, "
-    "with steps={'jump': {'find_showers': False}} or --steps.jump.find_showers=false"
-)
 
 
 class JumpStep(Step):
@@ -50,7 +45,7 @@ class JumpStep(Step):
     edge_size = Param(25, "width of the border in which no saturated core is needed", unit="pixel")
     mask_snowball_core_next_int = Param(True, "flag the core in the next integration as well")
     snowball_time_masked_next_int = Param(4000, "how long it is flagged there", unit="s")
-    find_showers = Param(False, "find MIRI showers (not in this release)")
+    find_showers = Param(False, "find MIRI showers and flag them")
     max_shower_amplitude = Param(4.0, "not used", unit="DN/s")
     extend_snr_threshold = Param(1.2, "smallest smoothed ratio of a shower")
     extend_min_area = Param(90, "smallest area of a shower", unit="pixel")
@@ -81,8 +76,6 @@ class JumpStep(Step):
         ------
         InputError
             The data are not 4-D, or the group time or the number of frames is missing or not positive.
-        NotBuiltError
-            Showers are asked for.
         """
         from jwst.jump.jump import detect_jumps
 
@@ -117,12 +110,6 @@ class JumpStep(Step):
         if ramp.data.shape[1] < _FEWEST_GROUPS:
             log.warning("Cannot find jumps in ramps of %d groups", ramp.data.shape[1])
             raise Skip(f"jump detection needs at least {_FEWEST_GROUPS} groups in an integration")
-        if self.find_showers:
-            raise NotBuiltError(_NO_SHOWERS)
-
-    def planned_refusal(self, parameters: Mapping[str, Any]) -> str:
-        """Say whether an option is on that this release does not have."""
-        return _NO_SHOWERS if self.find_showers else ""
 
     def _parameters(self, group_time: float, *, nrows: int) -> Any:
         """Translate the parameters of the step: times become numbers of groups."""
@@ -146,6 +133,7 @@ class JumpStep(Step):
                 int(self.after_jump_flag_time2 // group_time),
             ),
             snowballs=self._snowballs(group_time) if self.expand_large_events else None,
+            showers=self._showers(group_time) if self.find_showers else None,
             workers=worker_count(self.maximum_cores, nrows),
         )
 
@@ -163,6 +151,21 @@ class JumpStep(Step):
             edge_size=self.edge_size,
             max_extended_radius=self.max_extended_radius,
             next_integration_groups=lasting,
+        )
+
+    def _showers(self, group_time: float) -> Any:
+        from jwst.jump.showers import ShowerParameters
+
+        return ShowerParameters(
+            extend_snr_threshold=self.extend_snr_threshold,
+            extend_min_area=self.extend_min_area,
+            extend_inner_radius=self.extend_inner_radius,
+            extend_outer_radius=self.extend_outer_radius,
+            extend_ellipse_expand_ratio=self.extend_ellipse_expand_ratio,
+            max_extended_radius=self.max_extended_radius,
+            groups_after=int(self.time_masked_after_shower // group_time),
+            minimum_sigclip_groups=self.minimum_sigclip_groups,
+            group_time=group_time,
         )
 
 

@@ -64,7 +64,9 @@ def suspects(ramps: Ramps, thresholds: Thresholds, *, first: int, last: int) -> 
     (n,) ndarray of intp
         Flat pixel numbers, ascending.
     """
-    npairs = len(ramps.pairs)
+    usual = ramps.usual()
+    expected = usual.excluded & ~ramps.excluded
+    npairs = len(usual.pairs)
     size = max(min(TILE_BYTES // (4 * max(npairs, 1)), last - first), 1)
     block, attention = np.empty((npairs, size), dtype=np.float32), np.empty(size, dtype=np.uint8)
     screen = _screen_single_pass if thresholds.single_pass else _screen_iterative
@@ -73,9 +75,9 @@ def suspects(ramps: Ramps, thresholds: Thresholds, *, first: int, last: int) -> 
         for start in range(first, last, size):
             tile = slice(start, min(start + size, last))
             flags, differences = attention[: tile.stop - start], block[:, : tile.stop - start]
-            ramps.flags(tile, flags)
+            ramps.flags(tile, flags, expected)
             keep = (flags & (UNUSABLE | np.uint8(JUMP_DET))) != 0
-            ramps.tile(tile, differences)
+            usual.tile(tile, differences)
             keep |= screen(differences, ramps.read_variance(tile) / np.float32(ramps.nframes), thresholds)
             found.append(np.flatnonzero(keep) + start)
     return np.concatenate(found) if found else np.empty(0, dtype=np.intp)

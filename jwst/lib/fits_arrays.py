@@ -95,7 +95,7 @@ def read_window(
     window : (slice of rows, slice of columns), optional
         Cut of the last two axes; whole planes by default.
     planes : slice, optional
-        Cut of the first axis of a 3-D image.
+        Which planes of an image of three or more axes: all axes before the last two count as one.
 
     Returns
     -------
@@ -110,17 +110,20 @@ def read_window(
     check_complete(hdu, path=path)
     dtype = np.dtype(dtype)
     shape = tuple(hdu.shape)
-    select = (planes or slice(None), ...) if len(shape) == 3 else (...,)
+    if len(shape) < 3:
+        planes = None
     if _is_special(hdu) or len(shape) < 2:
-        data = np.asarray(hdu.data)[select]
+        data = np.asarray(hdu.data)
+        if planes is not None:
+            data = data.reshape(-1, *shape[-2:])[planes]
         if window is not None:
             data = data[..., window[0], window[1]]
         return np.array(data, dtype=dtype, order="C")
 
     leading = shape[:-2]
     first, count = 0, math.prod(leading)
-    if planes is not None and len(shape) == 3:
-        first, stop, _ = planes.indices(leading[0])
+    if planes is not None:
+        first, stop, _ = planes.indices(count)
         count = max(0, stop - first)
         leading = (count,)
     return _read_planes(hdu, path, dtype, _Request(leading, first, count, window))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stpipe.exceptions import InputError, NotBuiltError
+from stpipe.exceptions import InputError
 
-__all__ = ["FULL_SIZE", "Orientation", "Placement", "refuse_irs2"]
+__all__ = ["FULL_SIZE", "Orientation", "Placement"]
 
 FULL_SIZE = 2048
 
@@ -96,28 +96,6 @@ class Placement:
         if self.orientation.transposed:
             return _span(self.x0, self.shape[1], self.orientation.slow)
         return _span(self.y0, self.shape[0], self.orientation.slow)
-
-
-def refuse_irs2(shape: tuple[int, ...], step: str) -> None:
-    """Refuse NIRSpec IRS2 arrays.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Shape of the science array.
-    step : str
-        Name of the step, for the message.
-
-    Raises
-    ------
-    NotBuiltError
-        An image dimension is larger than 2048.
-    """
-    if max(shape[-2:]) > FULL_SIZE:
-        raise NotBuiltError(
-            f"{step} cannot treat NIRSpec IRS2 readouts yet (array of {shape[-2]} x {shape[-1]}); "
-            f"switch the step off with skip=True to go on without it"
-        )
 
 
 def _sign(axis: int) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from jwst.lib.stripes import StripeCut, is_striped
 from jwst.lib.subarray import matching_window, reference_subarray, science_subarray
 from stpipe.exceptions import InputError
 
@@ -19,10 +20,18 @@ __all__ = ["FileReference", "ModelReference", "Reference", "open_reference"]
 
 log = logging.getLogger(__name__)
 
-_HDU_NAMES = {"data": "SCI", "average_dark_current": "AVDRKCUR", "trappars_table": "TRAPPARS"}
+_HDU_NAMES = {
+    "data": "SCI",
+    "average_dark_current": "AVDRKCUR",
+    "rscd_group_skip_table": "RSCD_GROUP_SKIP",
+    "trappars_table": "TRAPPARS",
+    "irs2_table": "IRS2",
+    "dq_table": "DQ",
+}
 _KEYWORDS = {
     "exposure.nframes": "NFRAMES",
     "exposure.ngroups": "NGROUPS",
+    "exposure.nints": "NINTS",
     "exposure.groupgap": "GROUPGAP",
     "exposure.readpatt": "READPATT",
     "exposure.gain_factor": "GAINFACT",
@@ -85,7 +94,7 @@ class Reference:
         self.name = name
         self._science = model
         self._reftype = reftype
-        self._window: tuple[slice, slice] | None = None
+        self._window: tuple[slice, slice] | StripeCut | None = None
         self._matched = False
 
     def __enter__(self) -> Reference:
@@ -133,17 +142,22 @@ class Reference:
         Returns
         -------
         ndarray or None
-            A private, native-endian, C-contiguous array; None if the reference has no such array.
+            A private, native-endian, C-contiguous array; None if the reference has no such array. For a superstripe
+            exposure the first axis of a cut image is that of the stripes.
 
         Raises
         ------
         ValueError
             The exposure is not inside the reference.
         """
-        return self._read(name, dtype, self._cutout() if cut else None)
+        window = self._cutout() if cut else None
+        if not isinstance(window, StripeCut):
+            return self._read(name, dtype, window)
+        rectangle = self._read(name, dtype, window.window)
+        return None if rectangle is None else window.apply(rectangle)
 
     def planes(self, name: str, start: int, stop: int) -> np.ndarray:
-        """Read planes ``start:stop`` along the first axis of a 3-D array, float32, not cut."""
+        """Read planes ``start:stop`` of an array, float32, not cut; all axes before the last two count as one."""
         result = self._read(name, np.float32, None, slice(start, stop))
         if result is None:
             raise InputError(f"{self.name} has no array {name!r}")
@@ -163,7 +177,13 @@ class Reference:
             Zeros where the reference has no data quality. Bits of the file are translated through its DQ_DEF table
             (spec common_detector.md §4).
         """
-        window = self._cutout() if cut else None
+        cutout = self._cutout() if cut else None
+        if not isinstance(cutout, StripeCut):
+            return self._flags(cutout)
+        return cutout.apply(self._flags(cutout.window))
+
+    def _flags(self, window: tuple[slice, slice] | None) -> np.ndarray:
+        """A rectangle of the data-quality plane in standard flags; see `dq`."""
         raw = self._read("dq", np.uint32, window)
         if raw is None:
             shape = self.shape(self._primary()) or self.shape("data")
@@ -179,8 +199,8 @@ class Reference:
     def _primary(self) -> str:
         return _PRIMARY.get(self._reftype, "data")
 
-    def _cutout(self) -> tuple[slice, slice] | None:
-        """The window of this reference that covers the exposure, worked out once."""
+    def _cutout(self) -> tuple[slice, slice] | StripeCut | None:
+        """The part of this reference that belongs to the exposure, worked out once."""
         if not self._matched:
             shape = self.shape(self._primary())
             if shape is None:
@@ -191,16 +211,21 @@ class Reference:
                     f"The array {self._primary()!r} of {self.name} has {len(shape)} axes; that of a {self._reftype} "
                     f"reference has {axes}"
                 )
-            science = science_subarray(self._science)
-            corner = tuple(self.meta(f"subarray.{key}") for key in ("xstart", "ystart", "xsize", "ysize"))
-            instrument = self._science.meta.instrument.name or ""
             try:
-                reference = reference_subarray(corner, shape, instrument=instrument)
-                self._window = matching_window(science, reference, shape=_science_shape(self._science))
-            except ValueError as error:
+                self._window = self._match(shape)
+            except InputError as error:
                 raise InputError(f"{error} ({self._reftype} reference {self.name})") from None
             self._matched = True
         return self._window
+
+    def _match(self, shape: tuple[int, ...]) -> tuple[slice, slice] | StripeCut | None:
+        """Find the part of a reference of some shape; see `_cutout`."""
+        corner = tuple(self.meta(f"subarray.{key}") for key in ("xstart", "ystart", "xsize", "ysize"))
+        instrument = self._science.meta.instrument.name or ""
+        reference = reference_subarray(corner, shape, instrument=instrument)
+        if is_striped(self._science):
+            return StripeCut.of(self._science, reference)
+        return matching_window(science_subarray(self._science), reference, shape=_science_shape(self._science))
 
 
 class FileReference(Reference):
@@ -320,8 +345,8 @@ class ModelReference(Reference):
         if array is None:
             return None
         array = np.asarray(array)
-        if planes is not None:
-            array = array[planes]
+        if planes is not None and array.ndim > 2:
+            array = array.reshape(-1, *array.shape[-2:])[planes]
         if window is not None:
             array = array[..., window[0], window[1]]
         return np.array(array, dtype=dtype, order="C")

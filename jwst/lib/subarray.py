@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from stpipe.exceptions import InputError, NotBuiltError
+from stpipe.exceptions import InputError
 
 __all__ = ["Subarray", "matching_window", "reference_subarray", "science_subarray"]
 
@@ -52,14 +52,8 @@ def science_subarray(model: Any) -> Subarray:
     ------
     InputError
         A value is missing, or the corner is less than 1.
-    NotBuiltError
-        The exposure was read out in stripes.
     """
     meta = model.meta.subarray
-    if getattr(meta, "multistripe_reads1", None) is not None:
-        raise NotBuiltError(
-            "This exposure was read out in stripes (MSTR_RD1 is set), which is not part of this release"
-        )
     values = (meta.xstart, meta.ystart, meta.xsize, meta.ysize)
     if any(value is None for value in values):
         raise InputError(

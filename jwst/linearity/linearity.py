@@ -15,6 +15,7 @@ from jwst.lib.tiles import flat_pixels, pixel_tiles
 __all__ = ["correct_reads", "linearize", "linearize_zeroframe", "replace_unusable", "saturated_in"]
 
 TILE = 16384
+STACK = 32
 READ_TILE = 2048
 
 
@@ -86,20 +87,20 @@ def _linearize_tile(planes: np.ndarray, flags: np.ndarray, rows: Sequence[np.nda
     """Correct all groups of one tile, several planes at once where the tile is small."""
     nplanes, width = planes.shape
     depth = max(1, TILE // max(width, 1))
+    stack = max(depth, STACK)
     scratch = np.empty((depth, width), np.float32)
-    masked = np.empty((depth, width), np.uint8)
-    for start in range(0, nplanes, depth):
-        x = planes[start : start + depth]
-        result = scratch[: len(x)]
-        kept = saturated_in(flags[start : start + depth], out=masked[: len(x)])
-        if kept is None:
+    masked = np.empty((min(stack, nplanes), width), np.uint8)
+    for start in range(0, nplanes, stack):
+        block = planes[start : start + stack]
+        kept = saturated_in(flags[start : start + stack], out=masked[: len(block)])
+        before = None if kept is None else block[kept]
+        for first in range(0, len(block), depth):
+            x = block[first : first + depth]
+            result = scratch[: len(x)]
             _horner(x, rows, out=result)
             np.add(result, rows[0], out=x)
-            continue
-        before = x[kept]
-        _horner(x, rows, out=result)
-        np.add(result, rows[0], out=x)
-        x[kept] = before
+        if kept is not None:
+            block[kept] = before
 
 
 def linearize_zeroframe(zeroframe: np.ndarray, coeffs: np.ndarray) -> None:
@@ -255,4 +256,7 @@ def saturated_in(flags: np.ndarray, out: np.ndarray | None = None) -> tuple[np.n
         None where there is no such sample, which costs one fast pass.
     """
     masked = np.bitwise_and(flags, np.uint8(SATURATED), out=out)
-    return np.nonzero(masked) if masked.any() else None
+    if not masked.any():
+        return None
+    np.not_equal(masked, 0, out=masked.view(bool))
+    return np.unravel_index(np.flatnonzero(masked.view(bool)), masked.shape)

@@ -1,7 +1,8 @@
-"""Ramps without any flag: one segment of all groups, fitted tile by tile. Source: spec ramp_fit.md §4.10, §5.
+"""Ramps with the usual flags: one segment of the usual groups, fitted tile by tile. Source: spec ramp_fit.md §4.10, §5.
 
-Nearly all ramps are of this kind. Every tile stays in the cache from its samples to its products. Pixels for which
-the short formulas do not hold are reported, and left to `jwst.ramp_fitting.ols`.
+Nearly all ramps are of this kind; mostly they have no flag, and the segment is the whole ramp. Every tile stays in the
+cache from its samples to its products. Pixels for which the short formulas do not hold are reported, and left to
+`jwst.ramp_fitting.ols`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 from jwst.lib.dqflags import DO_NOT_USE, SATURATED
 from jwst.ramp_fitting.median_rate import clean_medians
 from jwst.ramp_fitting.ramp_inputs import Ramps, RampTimes, Rates
+from jwst.ramp_fitting.usual import unusual_flags
 from jwst.ramp_fitting.weights import select_slopes
 
 __all__ = ["fit_clean_pixels", "flagged_pixels"]
@@ -19,25 +21,21 @@ TILE_SAMPLES = 81920
 _LIMIT = 1e6
 
 
-def flagged_pixels(ramps: Ramps) -> np.ndarray:
+def flagged_pixels(ramps: Ramps, windows: tuple[slice, ...]) -> np.ndarray:
     """Find pixels whose ramps need more than the short formulas.
 
     Parameters
     ----------
     ramps : Ramps
+    windows : tuple of slice
+        Usual groups of each integration.
 
     Returns
     -------
     (ny * nx,) ndarray of bool
-        True where any group of any integration has a flag, or the pixel must not be used.
+        True where any group of any integration has an unusual flag, or the pixel must not be used.
     """
-    nints, ngroups, ny, nx = ramps.groupdq.shape
-    groupdq = ramps.groupdq.reshape(nints * ngroups, ny, nx)
-    flagged = np.zeros((ny, nx), np.uint8)
-    rows = max(1, (1 << 17) // nx)
-    for first in range(0, ny, rows):
-        np.bitwise_or.reduce(groupdq[:, first : first + rows], axis=0, out=flagged[first : first + rows])
-    result = flagged.reshape(-1) != 0
+    result = unusual_flags(ramps.groupdq, windows)
     result |= (ramps.pixeldq.reshape(-1) & np.uint32(DO_NOT_USE | SATURATED)) != 0
     result |= ~(ramps.gain.reshape(-1) > 0)
     result |= ~(ramps.readnoise.reshape(-1) > 0)
@@ -45,9 +43,15 @@ def flagged_pixels(ramps: Ramps) -> np.ndarray:
 
 
 def fit_clean_pixels(
-    ramps: Ramps, noise: np.ndarray, times: RampTimes, *, integrations: Rates, exposure: Rates
+    ramps: Ramps,
+    noise: np.ndarray,
+    times: RampTimes,
+    *,
+    windows: tuple[slice, ...],
+    integrations: Rates,
+    exposure: Rates,
 ) -> np.ndarray:
-    """Fit every ramp as if it had no flag, and fill the products.
+    """Fit every ramp as if it had the usual flags, and fill the products.
 
     Parameters
     ----------
@@ -56,6 +60,8 @@ def fit_clean_pixels(
     noise : (ny, nx) ndarray of float32
         Read noise of a group, electrons.
     times : RampTimes
+    windows : tuple of slice
+        Usual groups of each integration, two or more.
     integrations, exposure : Rates
         (nints, ny, nx) and (ny, nx); updated in place.
 
@@ -67,7 +73,7 @@ def fit_clean_pixels(
     npixels = noise.size
     unusable = np.zeros(npixels, bool)
     width = min(npixels, max(4096, TILE_SAMPLES // ramps.data.shape[1]))
-    tile = _Tile(ramps, times, width)
+    tile = _Tile(ramps, times, windows, width)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         for first in range(0, npixels, width):
             part = slice(first, min(first + width, npixels))
@@ -81,9 +87,10 @@ def fit_clean_pixels(
 class _Tile:
     """Scratch space for some pixels, and the fit of their ramps in all integrations."""
 
-    def __init__(self, ramps: Ramps, times: RampTimes, width: int) -> None:
+    def __init__(self, ramps: Ramps, times: RampTimes, windows: tuple[slice, ...], width: int) -> None:
         nints, ngroups = ramps.data.shape[:2]
-        self._ramps, self._times = ramps, times
+        self._ramps, self._times, self._windows = ramps, times, windows
+        self._lengths = np.array([window.stop - window.start for window in windows])
         self._data = ramps.data.reshape(nints, ngroups, -1)
         self._samples = np.empty((ngroups, width), np.float32)
         self._values = np.empty((ngroups, width))
@@ -91,17 +98,16 @@ class _Tile:
         self._slopes = np.empty((nints, width))
 
     def fit(self, part: slice, noise: np.ndarray) -> None:
-        """Slopes and variances of the pixels of a tile."""
-        times, ngroups = self._times, self._data.shape[1]
-        count = part.stop - part.start
+        """Slopes of the pixels of a tile, and variances but for the factors that depend on the number of groups."""
+        times, count = self._times, part.stop - part.start
         gain = self._ramps.gain.reshape(-1)[part].astype(np.float64)
         read_noise = noise.reshape(-1)[part].astype(np.float64)
-        samples, values, steps = self._samples[:, :count], self._values[:, :count], self._steps[:, :count]
         rate = np.zeros(count)
-        for integration, slopes in zip(self._data, self._slopes):
-            np.copyto(samples, integration[:, part])
+        for integration, window, length, slopes in zip(self._data, self._windows, self._lengths, self._slopes):
+            samples, values = self._samples[:length, :count], self._values[:length, :count]
+            np.copyto(samples, integration[window, part])
             np.copyto(values, samples)
-            rate += clean_medians(samples, times.group_time, steps)
+            rate += clean_medians(samples, times.group_time, self._steps[: length - 1, :count])
             slopes[:count] = select_slopes(values, gain, read_noise)
             slopes[:count] /= times.group_time
         rate /= len(self._slopes)
@@ -109,26 +115,46 @@ class _Tile:
         if self._ramps.dark is not None:
             rate += self._ramps.dark.reshape(-1)[part]
         rate /= gain
-        rate *= 1 / (times.group_time * (ngroups - 1))
+        rate *= 1 / times.group_time
         read_noise /= gain
         read_noise *= read_noise
-        read_noise *= 12 / (times.group_time**2 * (ngroups**3 - ngroups))
+        read_noise *= 12 / times.group_time**2
         self._poisson, self._read = rate, read_noise
 
     def store(self, part: slice, integrations: Rates, exposure: Rates) -> np.ndarray:
         """Write the products of a tile; where they cannot be used the result is True."""
-        poisson, read, nints = self._poisson, self._read, len(self._slopes)
-        slopes = self._slopes[:, : poisson.size]
-        error = poisson + read
-        unusable = ~(error < _LIMIT) | ~(error > 0) | ~(read < _LIMIT) | np.isnan(slopes).any(0)
-        np.sqrt(error, out=error)
-        np.maximum(poisson, 0, out=poisson)
-        for name, planes in (("slope", slopes), ("var_poisson", poisson), ("var_rnoise", read), ("err", error)):
-            getattr(integrations, name).reshape(nints, -1)[:, part] = planes
-        total = (poisson + read) / nints
+        slopes = self._slopes[:, : self._poisson.size]
+        integrations.slope.reshape(len(slopes), -1)[:, part] = slopes
+        unusable = np.asarray(np.isnan(slopes).any(0))
+        for length in np.unique(self._lengths).tolist():
+            unusable |= self._store_integrations(part, integrations, length)
+        np.maximum(self._poisson, 0, out=self._poisson)
+        weights = self._lengths**3 - self._lengths
+        poisson, read = self._poisson / (self._lengths - 1).sum(), self._read / weights.sum()
+        total = poisson + read
         np.sqrt(total, out=total)
-        mean = slopes.mean(0) if nints > 1 else slopes[0]
-        values = {"slope": mean, "var_poisson": poisson / nints, "var_rnoise": read / nints, "err": total}
+        values = {"slope": _mean(slopes, weights), "var_poisson": poisson, "var_rnoise": read, "err": total}
         for name, plane in values.items():
             getattr(exposure, name).reshape(-1)[part] = plane
         return unusable
+
+    def _store_integrations(self, part: slice, integrations: Rates, length: int) -> np.ndarray:
+        """Write the variances of the integrations with this many groups; True where they cannot be used."""
+        where = np.flatnonzero(self._lengths == length)
+        poisson, read = self._poisson / (length - 1), self._read / (length**3 - length)
+        error = poisson + read
+        unusable = ~(error < _LIMIT) | ~(error > 0) | ~(read < _LIMIT)
+        np.sqrt(error, out=error)
+        np.maximum(poisson, 0, out=poisson)
+        for name, plane in (("var_poisson", poisson), ("var_rnoise", read), ("err", error)):
+            getattr(integrations, name).reshape(len(self._lengths), -1)[where, part] = plane
+        return unusable
+
+
+def _mean(slopes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted mean of the slopes of all integrations."""
+    if len(slopes) == 1:
+        return np.asarray(slopes[0])
+    if (weights == weights[0]).all():
+        return np.asarray(slopes.mean(0))
+    return np.asarray((weights / weights.sum()) @ slopes)

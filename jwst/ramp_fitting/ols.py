@@ -1,8 +1,8 @@
 """Ordinary least squares for blocks of ramps. Source: spec ramp_fit.md §4.6 to §5.4; all arithmetic is float64.
 
-A block is some rows of the detector in all integrations. Ramps without flags, nearly all, are one segment of all
-groups and are fitted tile by tile, each tile in the cache. The flagged ones are gathered; their segments are grouped
-by first group and length, and each such class is again one matrix product.
+A block is some rows of the detector in all integrations. Ramps with the usual flags, nearly all, are one segment of the
+usual groups and are fitted tile by tile, each tile in the cache. The others, called flagged, are gathered; their
+segments are grouped by first group and length, and each such class is again one matrix product.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ class Block:
         The whole exposure.
     where : slice or (n,) ndarray of int
         The flattened pixels.
+    windows : tuple of slice
+        Usual groups of each integration.
     gain, noise, dark : (n,) ndarray of float64
         Gain (e-/DN), group read noise (electrons), dark current (DN/s).
     pixeldq : (n,) ndarray of uint32
@@ -41,13 +43,14 @@ class Block:
 
     ramps: Ramps
     where: slice | np.ndarray
+    windows: tuple[slice, ...]
     gain: np.ndarray
     noise: np.ndarray
     dark: np.ndarray
     pixeldq: np.ndarray
 
     @classmethod
-    def of(cls, ramps: Ramps, noise: np.ndarray, where: slice | np.ndarray) -> Block:
+    def of(cls, ramps: Ramps, noise: np.ndarray, where: slice | np.ndarray, windows: tuple[slice, ...]) -> Block:
         """Take some (flattened) pixels of an exposure.
 
         Returns
@@ -58,7 +61,7 @@ class Block:
         dark = np.zeros(gain.shape) if ramps.dark is None else ramps.dark.reshape(-1)[where].astype(np.float64)
         pixeldq = ramps.pixeldq.reshape(-1)[where].copy()
         pixeldq[~(gain > 0)] |= np.uint32(NO_GAIN_VALUE | DO_NOT_USE)
-        return cls(ramps, where, gain, noise.reshape(-1)[where].astype(np.float64), dark, pixeldq)
+        return cls(ramps, where, windows, gain, noise.reshape(-1)[where].astype(np.float64), dark, pixeldq)
 
     @property
     def size(self) -> int:
@@ -73,7 +76,7 @@ class Block:
 
 @dataclass(frozen=True)
 class FlaggedRamps:
-    """The ramps of a block that have a flag, gathered.
+    """The ramps of a block that have unusual flags, gathered.
 
     Parameters
     ----------
@@ -175,7 +178,7 @@ def fit_block(block: Block, times: RampTimes, options: FitOptions) -> BlockFit:
         median.reshape(-1)[flagged.samples] = _median_of_flagged(flagged, times, ngroups)
         rate = median.mean(0)
         rate[~(rate > 0)] = 0
-        sums = _clean_sums(block, times, (slope, rate), ngroups)
+        sums = _clean_sums(block, times, (slope, rate))
         segments = find_segments(flagged.groupdq)
         details = _add_flagged(sums, block, (flagged, segments, rate), times)
     return BlockFit(sums, flagged, segments, details)
@@ -187,7 +190,7 @@ def _gather(block: Block, times: RampTimes, special: bool, *, everything: bool) 
     pixels, data, flags = [], [], []
     for integration in range(nints):
         groupdq = block.planes("groupdq", integration)
-        where = np.arange(block.size) if everything else flagged_ramps(groupdq)
+        where = np.arange(block.size) if everything else flagged_ramps(groupdq, block.windows[integration])
         pixels.append(where)
         flags.append(groupdq[:, where])
         data.append(block.planes("data", integration)[:, where])
@@ -234,8 +237,8 @@ def _median_of_flagged(flagged: FlaggedRamps, times: RampTimes, ngroups: int) ->
 
 
 def _fit_clean(block: Block, times: RampTimes, integration: int, out: tuple[np.ndarray, np.ndarray]) -> None:
-    """Slope and median rate of every ramp of one integration as if it had no flag."""
-    planes = block.planes("data", integration)
+    """Slope and median rate of every ramp of one integration as if it had the usual flags."""
+    planes = block.planes("data", integration)[block.windows[integration]]
     ngroups = planes.shape[0]
     width = min(TILE, block.size)
     values, steps = np.empty((ngroups, width)), np.empty((ngroups - 1, width), np.float32)
@@ -291,12 +294,14 @@ def segment_slopes(
     return result
 
 
-def read_variance(length: int, gain: np.ndarray, noise: np.ndarray, time: np.ndarray | float) -> np.ndarray:
+def read_variance(
+    length: int | np.ndarray, gain: np.ndarray, noise: np.ndarray, time: np.ndarray | float
+) -> np.ndarray:
     """Read-noise variance of the slope of a segment, (DN/s)^2. Source: spec ramp_fit.md §5.3.
 
     Parameters
     ----------
-    length : int
+    length : int or ndarray of int
         Number of groups; one group counts as two.
     gain, noise : (n,) ndarray of float64
         Gain (e-/DN) and group read noise (electrons).
@@ -307,15 +312,17 @@ def read_variance(length: int, gain: np.ndarray, noise: np.ndarray, time: np.nda
     -------
     (n,) ndarray of float64
     """
-    count = max(length, 2)
+    count = np.maximum(length, 2)
     return 12 * (noise / time) ** 2 / ((count**3 - count) * gain**2)
 
 
-def _clean_sums(block: Block, times: RampTimes, fit: tuple[np.ndarray, np.ndarray], ngroups: int) -> Sums:
-    """Sums of ramps that are one segment of all groups."""
+def _clean_sums(block: Block, times: RampTimes, fit: tuple[np.ndarray, np.ndarray]) -> Sums:
+    """Sums of ramps that are one segment of the usual groups."""
     slope, rate = fit
-    read = read_variance(ngroups, block.gain, block.noise, times.group_time)
-    poisson = (rate + block.dark) / (block.gain * times.group_time * max(ngroups - 1, 1))
+    lengths = np.array([[window.stop - window.start] for window in block.windows])
+    lengths = lengths[:1] if (lengths == lengths[0]).all() else lengths
+    read = read_variance(lengths, block.gain, block.noise, times.group_time)
+    poisson = (rate + block.dark) / (block.gain * times.group_time * np.maximum(lengths - 1, 1))
     inverse_read = 1 / read
     inverse_poisson = np.where(poisson > 0, 1 / poisson, 0)
     shape = slope.shape

@@ -87,19 +87,24 @@ def charge_loss_flags(groupdq: np.ndarray) -> np.ndarray | None:
     return None
 
 
-def flagged_ramps(groupdq: np.ndarray) -> np.ndarray:
-    """Find ramps that have any flag.
+def flagged_ramps(groupdq: np.ndarray, window: slice) -> np.ndarray:
+    """Find ramps that have other flags than DO_NOT_USE outside a window of groups and none inside.
 
     Parameters
     ----------
     groupdq : (ngroups, n) ndarray of uint8
+    window : slice
+        Usual groups.
 
     Returns
     -------
     ndarray of int
         Indices into the second axis.
     """
-    return np.flatnonzero(np.bitwise_or.reduce(groupdq, axis=0))
+    found = np.bitwise_or.reduce(groupdq[window], axis=0)
+    for outside in (groupdq[: window.start], groupdq[window.stop :]):
+        found |= np.bitwise_or.reduce(outside ^ np.uint8(DO_NOT_USE), axis=0)
+    return np.flatnonzero(found)
 
 
 def suppress_one_group(groupdq: np.ndarray) -> None:
@@ -115,22 +120,35 @@ def suppress_one_group(groupdq: np.ndarray) -> None:
     for integration in planes:
         for begin in range(0, integration.shape[1], _TILE):
             part = integration[:, begin : begin + _TILE]
-            where = flagged_ramps(part)
-            good = ((part[:, where] & np.uint8(255 - PERSISTENCE)) == 0).sum(0)
-            part[:, where[good == 1]] |= np.uint8(DO_NOT_USE)
+            part[:, np.flatnonzero(_good_groups(part) == 1)] |= np.uint8(DO_NOT_USE)
+
+
+def _good_groups(groupdq: np.ndarray) -> np.ndarray:
+    """Number of groups without a flag but PERSISTENCE in each ramp of a tile (ngroups, n)."""
+    count = np.zeros(groupdq.shape[1], np.uint8 if len(groupdq) < 256 else np.uint32)
+    flags, good = np.empty(groupdq.shape[1], np.uint8), np.empty(groupdq.shape[1], bool)
+    for plane in groupdq:
+        np.bitwise_and(plane, np.uint8(255 - PERSISTENCE), out=flags)
+        np.logical_not(flags, out=good)
+        np.add(count, good.view(np.uint8), out=count)
+    return count
 
 
 def _good_range(groupdq: np.ndarray) -> slice | None:
     """Leave out leading groups, and one trailing group, that are DO_NOT_USE everywhere (MIRI)."""
     ngroups = groupdq.shape[1]
-    bad = [bool((groupdq[:, group] & np.uint8(DO_NOT_USE)).all()) for group in range(ngroups)]
     first = 0
-    while first < ngroups and bad[first]:
+    while first < ngroups and _unusable(groupdq[:, first]):
         first += 1
         if first < ngroups:
             groupdq[:, first] &= np.uint8(255 - JUMP_DET)
-    stop = ngroups - 1 if first < ngroups and bad[-1] else ngroups
+    stop = ngroups - 1 if first < ngroups and _unusable(groupdq[:, -1]) else ngroups
     if stop - first < 2:
         log.warning("Fewer than two groups are left after the trimming of MIRI ramps; there is nothing to fit")
         return None
     return slice(first, stop)
+
+
+def _unusable(group: np.ndarray) -> bool:
+    """Whether a group (nints, ny, nx) is DO_NOT_USE in all pixels of all integrations."""
+    return all((plane & np.uint8(DO_NOT_USE)).all() for plane in group)

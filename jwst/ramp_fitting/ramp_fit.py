@@ -12,6 +12,7 @@ from jwst.ramp_fitting.ols import Block, BlockFit, fit_block
 from jwst.ramp_fitting.optional import collect_optional
 from jwst.ramp_fitting.prepare import prepare_ramps
 from jwst.ramp_fitting.ramp_inputs import FitOptions, OptionalResults, Ramps, RampTimes, Rates
+from jwst.ramp_fitting.usual import usual_windows
 
 __all__ = ["RampFit", "fit_ramps"]
 
@@ -65,8 +66,11 @@ def fit_ramps(
     integrations, exposure = Rates.empty((nints, ny, nx)), Rates.empty((ny, nx))
     noise = ramps.single_read_noise(times.nframes)
     fits: list[tuple[Block, BlockFit]] = []
-    for where in _hard_pixels(ramps, noise, times, options, (integrations, exposure), max(1, block_samples // nints)):
-        block = Block.of(ramps, noise, where)
+    windows = usual_windows(ramps.groupdq)
+    everything = options.optional_results or ramps.data.shape[1] == 1
+    easy = None if everything else _fit_easy(ramps, noise, times, windows, (integrations, exposure))
+    for where in _blocks(ramps, easy, max(1, block_samples // nints)):
+        block = Block.of(ramps, noise, where, windows)
         fit = fit_block(block, times, options)
         combine_block(block, fit, integrations, exposure)
         if saved is not None:
@@ -77,18 +81,22 @@ def fit_ramps(
     return RampFit(exposure, integrations, optional)
 
 
-def _hard_pixels(
-    ramps: Ramps, noise: np.ndarray, times: RampTimes, options: FitOptions, products: tuple[Rates, Rates], step: int
-) -> list[slice | np.ndarray]:
-    """Fit the pixels without flags, and list the others in blocks."""
-    count = noise.size
-    everything: list[slice | np.ndarray] = [slice(first, min(first + step, count)) for first in range(0, count, step)]
-    if options.optional_results or ramps.data.shape[1] == 1:
-        return everything
-    hard = flagged_pixels(ramps)
-    if np.count_nonzero(hard) > count // 2:
-        return everything
-    hard |= fit_clean_pixels(ramps, noise, times, integrations=products[0], exposure=products[1])
-    pixels = np.flatnonzero(hard)
-    step = min(step, max(1, GATHERED_PER_BLOCK // ramps.data.shape[0]))
+def _fit_easy(
+    ramps: Ramps, noise: np.ndarray, times: RampTimes, windows: tuple[slice, ...], products: tuple[Rates, Rates]
+) -> np.ndarray | None:
+    """Fit the pixels with the usual flags, and tell which they are; None where they are too few to begin with."""
+    hard = flagged_pixels(ramps, windows)
+    if np.count_nonzero(hard) > hard.size // 2:
+        return None
+    hard |= fit_clean_pixels(ramps, noise, times, windows=windows, integrations=products[0], exposure=products[1])
+    return ~hard
+
+
+def _blocks(ramps: Ramps, easy: np.ndarray | None, step: int) -> list[slice | np.ndarray]:
+    """Divide the pixels that are left into blocks."""
+    nints, _, ny, nx = ramps.data.shape
+    if easy is None:
+        return [slice(first, min(first + step, ny * nx)) for first in range(0, ny * nx, step)]
+    pixels = np.flatnonzero(~easy)
+    step = min(step, max(1, GATHERED_PER_BLOCK // nints))
     return [pixels[first : first + step] for first in range(0, pixels.size, step)]

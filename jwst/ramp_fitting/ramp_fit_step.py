@@ -8,7 +8,6 @@ from typing import Any
 
 from jwst.stpipe import Step
 from stpipe import Param
-from stpipe.exceptions import NotBuiltError
 
 __all__ = ["RampFitStep"]
 
@@ -16,11 +15,7 @@ log = logging.getLogger(__name__)
 
 _IFU_TYPES = ("NRS_IFU", "MIR_MRS")
 _IFU_LAMP_TYPES = ("NRS_AUTOWAVE", "NRS_LAMP")
-_LIKELY_GROUPS = 4
-_NO_LIKELY = (
-    "The likelihood fit (ramp_fit.algorithm='LIKELY', or an exposure with its own read times) is not "
-    "part of this release; use ramp_fit.algorithm='OLS_C'"
-)
+_OPTIONAL = {"OLS_C": "fitopt", "LIKELY": "likely_chisq"}
 
 
 class RampFitStep(Step):
@@ -36,7 +31,9 @@ class RampFitStep(Step):
         choices={"OLS_C": "weighted ordinary least squares", "LIKELY": "likelihood fit with its own jump detection"},
     )
     int_name = Param("", "accepted, not used")
-    save_opt = Param(False, "save the fit of every segment as product 'fitopt'")
+    save_opt = Param(
+        False, "save the fit of every segment as product 'fitopt', or chi squared of 'LIKELY' as 'likely_chisq'"
+    )
     opt_name = Param("", "base name of that product; empty: the name of the input")
     suppress_one_group = Param(True, "discard ramps with a single good group")
     firstgroup = Param(None, "first group to use, counted from 0", type=int)
@@ -58,55 +55,70 @@ class RampFitStep(Step):
 
         Raises
         ------
-        NotBuiltError
-            The likelihood fit is asked for.
-        ValueError
-            The exposure has no group, frame or gap times.
+        InputError
+            The exposure has no group, frame or gap times, or its read times make no sense.
         """
-        from jwst.ramp_fitting.ramp_fit import fit_ramps
-        from jwst.ramp_fitting.rate_products import exposure_times, gain_factor, make_optional, make_rates
+        from jwst.ramp_fitting.rate_products import gain_factor, make_rates
 
         with self.ramp(input_model) as ramp:
-            self._refuse_likely(ramp)
-            times = exposure_times(ramp)
+            algorithm = self._algorithm(ramp)
             with self.reference(ramp, "readnoise") as readnoise, self.reference(ramp, "gain") as gain:
                 ramps = self._ramps(ramp, gain, readnoise)
                 factor = gain_factor(gain)
-            fit = fit_ramps(ramps, times, self._options(ramp))
+            fit = self._fit(ramp, ramps, algorithm)
             if fit is None:
                 log.warning("No rate can be fitted for this exposure")
                 return None, None
             if factor is not None:
                 ramp.meta.exposure.gain_factor = factor
-            if fit.optional is not None:
-                name = self.opt_name or ramp.meta.filename
-                self.save_model(make_optional(ramp, fit.optional), suffix="fitopt", output_file=name, force=True)
+            self._save_optional(ramp, fit, algorithm)
             rate, rateints = make_rates(ramp, fit, ifu=_is_ifu(ramp))
         return self.complete(rate), self.complete(rateints)
 
+    def _algorithm(self, ramp: Any) -> str:
+        """The fit to use: that of the parameters, unless the exposure asks for another one."""
+        from jwst.ramp_fitting.likely import LIKELY_GROUPS
+
+        algorithm, ngroups = self.algorithm, ramp.data.shape[1]
+        if algorithm != "LIKELY" and getattr(ramp.meta.exposure, "read_times", None):
+            log.warning("The exposure lists its read times, which only algorithm='LIKELY' can use; it is used")
+            algorithm = "LIKELY"
+        if algorithm == "LIKELY" and ngroups < LIKELY_GROUPS:
+            log.info("algorithm='LIKELY' needs %d groups, there are %d; 'OLS_C' is used", LIKELY_GROUPS, ngroups)
+            algorithm = "OLS_C"
+        return str(algorithm)
+
+    def _fit(self, ramp: Any, ramps: Any, algorithm: str) -> Any:
+        """Fit; None where nothing can be fitted."""
+        from jwst.ramp_fitting.likely import fit_likely
+        from jwst.ramp_fitting.ramp_fit import fit_ramps
+        from jwst.ramp_fitting.rate_products import exposure_times, read_pattern
+
+        if algorithm == "LIKELY":
+            return fit_likely(ramps, read_pattern(ramp), self._options(ramp))
+        return fit_ramps(ramps, exposure_times(ramp), self._options(ramp))
+
+    def _save_optional(self, ramp: Any, fit: Any, algorithm: str) -> None:
+        """Save the optional product, if there is one."""
+        from jwst.ramp_fitting.rate_products import make_chisq, make_optional
+
+        if fit.optional is None:
+            return
+        name = self.opt_name or ramp.meta.filename
+        make = make_chisq if algorithm == "LIKELY" else make_optional
+        self.save_model(make(ramp, fit.optional), suffix=_OPTIONAL[algorithm], output_file=name, force=True)
+
     def planned_products(self, parameters: Mapping[str, Any]) -> list[str]:
         """Paths of the optional results, and of the rates of the exposure and of its integrations."""
+        from jwst.ramp_fitting.likely import LIKELY_GROUPS
         from stpipe.outputs import planned_paths
 
         name = self.opt_name or self.search_attr("_input_filename")
-        optional = [self.planned_path(suffix="fitopt", output_file=name)] if self.save_opt else []
+        groups = parameters.get("meta.exposure.ngroups")
+        likely = self.algorithm == "LIKELY" and (groups is None or groups >= LIKELY_GROUPS)
+        suffix = _OPTIONAL["LIKELY" if likely else "OLS_C"]
+        optional = [self.planned_path(suffix=suffix, output_file=name)] if self.save_opt else []
         return [*optional, *(planned_paths(self, 2) if self.save_results else [])]
-
-    def _refuse_likely(self, ramp: Any) -> None:
-        """Find out whether the likelihood fit would be used, which this release does not have."""
-        ngroups = ramp.data.shape[1]
-        asked = self.algorithm == "LIKELY" or bool(getattr(ramp.meta.exposure, "read_times", None))
-        if asked and ngroups >= _LIKELY_GROUPS:
-            raise NotBuiltError(_NO_LIKELY)
-        if asked:
-            log.info(
-                "The likelihood fit needs %d groups; this exposure has %d, so OLS_C is used", _LIKELY_GROUPS, ngroups
-            )
-
-    def planned_refusal(self, parameters: Mapping[str, Any]) -> str:
-        """Say whether the likelihood fit would be used, which this release does not have."""
-        likely = self.algorithm == "LIKELY" and (parameters.get("meta.exposure.ngroups") or 0) >= _LIKELY_GROUPS
-        return _NO_LIKELY if likely else ""
 
     def _options(self, ramp: Any) -> Any:
         """The choices of the fit."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from jwst.lib.assignment import unvalidated
+from jwst.ramp_fitting.likely import LikelyFit
+from jwst.ramp_fitting.likely_reads import ReadPattern
 from jwst.ramp_fitting.ramp_fit import RampFit
 from jwst.ramp_fitting.ramp_inputs import OptionalResults, RampTimes, Rates
 
-__all__ = ["exposure_times", "gain_factor", "make_optional", "make_rates"]
+__all__ = ["exposure_times", "gain_factor", "make_chisq", "make_optional", "make_rates", "read_pattern"]
 
 
 def exposure_times(ramp: Any) -> RampTimes:
@@ -37,20 +41,43 @@ def exposure_times(ramp: Any) -> RampTimes:
     )
 
 
+def read_pattern(ramp: Any) -> ReadPattern:
+    """Read the times of all reads of an exposure: those that it lists, or those of its readout pattern.
+
+    Parameters
+    ----------
+    ramp : RampModel
+
+    Returns
+    -------
+    ReadPattern
+
+    Raises
+    ------
+    InputError
+        A time is missing, or the read times make no sense.
+    """
+    ngroups = ramp.data.shape[1]
+    read_times = getattr(ramp.meta.exposure, "read_times", None)
+    if read_times:
+        return ReadPattern.of_exposure(list(read_times), ngroups)
+    return ReadPattern.regular(exposure_times(ramp), ngroups)
+
+
 def gain_factor(gain: Any) -> float | None:
     """The factor of a gain reference by which `gain_scale` multiplies rates; None where it has none."""
     value = gain.meta("exposure.gain_factor")
     return None if value is None else float(value)
 
 
-def make_rates(ramp: Any, fit: RampFit, *, ifu: bool) -> tuple[Any, Any]:
+def make_rates(ramp: Any, fit: RampFit | LikelyFit, *, ifu: bool) -> tuple[Any, Any]:
     """Make the products of an exposure and of its integrations.
 
     Parameters
     ----------
     ramp : RampModel
         Metadata and integration times come from it.
-    fit : RampFit
+    fit : RampFit or LikelyFit
     ifu : bool
         Make the exposure an ``IFUImageModel``.
 
@@ -99,5 +126,26 @@ def make_optional(ramp: Any, results: OptionalResults) -> Any:
     with unvalidated(model):
         for name in results.__dataclass_fields__:
             setattr(model, name, getattr(results, name))
+        model.update(ramp)
+    return model
+
+
+def make_chisq(ramp: Any, chisq: np.ndarray) -> Any:
+    """Make the optional product of the likelihood fit.
+
+    Parameters
+    ----------
+    ramp : RampModel
+    chisq : (ny, nx) ndarray of float32
+
+    Returns
+    -------
+    ImageModel
+    """
+    from stdatamodels.jwst import datamodels
+
+    model = datamodels.ImageModel()
+    with unvalidated(model):
+        model.data = chisq
         model.update(ramp)
     return model

@@ -177,8 +177,12 @@ def _batches(number: int, weight: int) -> Iterator[slice]:
 
 
 def _pixel_indices(turned: np.ndarray, placement: Placement) -> np.ndarray:
-    """Flat science indices of the pixels of a mask in readout order."""
-    return np.flatnonzero(placement.orientation.to_science(turned))
+    """Flat science indices of the pixels of a mask in readout order, in the order of readout.
+
+    The released pipeline adds the pixels in this order, and another order gives another last bit.
+    """
+    index = np.arange(turned.size, dtype=np.int32).reshape(placement.shape)
+    return placement.orientation.to_detector(index)[turned]
 
 
 def _strip(

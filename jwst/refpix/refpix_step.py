@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from jwst.lib.dqflags import REFERENCE_PIXEL
-from jwst.lib.orientation import FULL_SIZE, Orientation, Placement, refuse_irs2
+from jwst.lib.irs2 import is_irs2
+from jwst.lib.miri import FULL_SHAPE, is_miri
+from jwst.lib.orientation import FULL_SIZE, Orientation, Placement
+from jwst.lib.stripes import is_striped
+from jwst.refpix.irs2_exposure import Irs2Settings, correct_irs2_exposure, prepare_irs2_exposure
+from jwst.refpix.miri import correct_miri
 from jwst.refpix.reference_pixels import (
     RefPixSettings,
     correct_four_outputs,
     correct_one_output,
     correct_zeroframe,
 )
+from jwst.refpix.sirs import SirsKernels, SirsSettings, correct_with_kernels
+from jwst.refpix.sirs_reference import read_kernels
+from jwst.refpix.stripes import correct_striped_exposure
 from jwst.stpipe import Step
 from stpipe import Param
-from stpipe.exceptions import InputError, NotBuiltError, Skip
+from stpipe.exceptions import InputError, Skip
 
 __all__ = ["RefPixStep"]
 
 log = logging.getLogger(__name__)
 
 _SIDE_FLAGGED = frozenset({"SUB512", "SUB512S", "SUB32"})
-_SWITCH_OFF = "switch the step off with skip=True to go on without it"
-_NO_IRS2 = f"refpix cannot treat NIRSpec IRS2 readouts yet; {_SWITCH_OFF}"
-_NO_MIRI = f"refpix cannot treat MIRI detectors yet; {_SWITCH_OFF}"
 
 
 class RefPixStep(Step):
@@ -64,11 +69,21 @@ class RefPixStep(Step):
         RampModel
         """
         with self.ramp(input_model) as ramp:
-            self._refuse(ramp)
+            if is_miri(ramp):
+                self._correct_miri(ramp)
+                return self.complete(ramp)
+            if is_irs2(ramp.data.shape):
+                self._correct_irs2(ramp)
+                return self.complete(ramp)
+            if is_striped(ramp):
+                return self.complete(correct_striped_exposure(ramp, self._settings()))
             placement = _placement(ramp)
             full = min(placement.shape) >= FULL_SIZE
-            pixeldq = ramp.pixeldq
-            if full or ramp.meta.exposure.noutputs == 4:
+            pixeldq, kernels = ramp.pixeldq, self._kernels(ramp) if full else None
+            core: Callable[..., None]
+            if kernels is not None:
+                core = partial(correct_with_kernels, kernels=kernels, sigreject=self.sigreject)
+            elif full or ramp.meta.exposure.noutputs == 4:
                 core = correct_four_outputs
             else:
                 core = correct_one_output
@@ -81,14 +96,33 @@ class RefPixStep(Step):
 
     def planned_references(self, parameters: Mapping[str, Any]) -> list[str]:
         """Types that are looked up: ``refpix`` for NIRSpec readouts, ``sirskernel`` for that algorithm."""
-        types = ["refpix"] if parameters.get("meta.instrument.name") in (None, "NIRSPEC") else []
-        return [*types, *(["sirskernel"] if self.refpix_algorithm == "sirs" else [])]
+        instrument = parameters.get("meta.instrument.name")
+        types = ["refpix"] if instrument in (None, "NIRSPEC") else []
+        return [*types, *(["sirskernel"] if self.refpix_algorithm == "sirs" and instrument != "MIRI" else [])]
 
-    def planned_refusal(self, parameters: Mapping[str, Any]) -> str:
-        """Say whether the readout is one that this release cannot treat."""
-        if "IRS2" in str(parameters.get("meta.exposure.readpatt")):
-            return _NO_IRS2
-        return _NO_MIRI if parameters.get("meta.instrument.name") == "MIRI" else ""
+    def _correct_irs2(self, ramp: Any) -> None:
+        """Correct an exposure read out with IRS2; without a reference it keeps its reference pixels."""
+        settings = Irs2Settings(
+            factor=self.ovr_corr_mitigation_ftr,
+            preserve=self.preserve_irs2_refpix,
+            means=self.irs2_mean_subtraction,
+            odd_even=self.odd_even_columns,
+            limit=self.siglimit,
+        )
+        bad = prepare_irs2_exposure(ramp, settings)
+        with self.reference(ramp, "refpix") as reference:
+            correct_irs2_exposure(ramp, reference, bad, settings)
+
+    def _correct_miri(self, ramp: Any) -> None:
+        """Correct a full frame of MIRI; subarrays have too few reference pixels."""
+        shape = tuple(ramp.data.shape[-2:])
+        if min(np.subtract(shape, FULL_SHAPE)) < 0:
+            raise Skip(f"refpix is not for subarrays of MIRI (this one has {shape[0]} x {shape[1]} pixels)")
+        if shape != FULL_SHAPE:
+            raise InputError(f"A full frame of MIRI has {FULL_SHAPE} pixels; this exposure has {shape}")
+        used = correct_miri(ramp.data, ramp.pixeldq, odd_even_rows=self.odd_even_rows, sigma_limit=self.siglimit)
+        if not used:
+            log.warning("Nothing is corrected: an amplifier has no good reference pixel on one side")
 
     def _settings(self) -> RefPixSettings:
         """The parameters of the near-infrared correction."""
@@ -100,16 +134,17 @@ class RefPixStep(Step):
             sigma_limit=self.siglimit,
         )
 
-    def _refuse(self, ramp: Any) -> None:
-        """Refuse readouts and options that are not part of this release."""
-        refuse_irs2(ramp.data.shape, "refpix")
-        meta = ramp.meta.subarray
-        if ramp.meta.instrument.name == "MIRI":
-            raise NotBuiltError(_NO_MIRI)
-        if getattr(meta, "multistripe_reads1", None) is not None:
-            raise NotBuiltError(f"refpix cannot treat multi-stripe readouts (MSTR_RD1 is set) yet; {_SWITCH_OFF}")
-        if self.refpix_algorithm == "sirs" and "FULL" in (meta.name or ""):
-            raise NotBuiltError("refpix_algorithm='sirs' is not part of this release; use refpix_algorithm='median'")
+    def _kernels(self, ramp: Any) -> SirsKernels | None:
+        """Kernels of the side columns; None where running medians are to be used."""
+        if (
+            self.refpix_algorithm != "sirs"
+            or not self.use_side_ref_pixels
+            or "FULL" not in (ramp.meta.subarray.name or "")
+        ):
+            return None
+        source = self.get_reference_file(ramp, "sirskernel")
+        settings = SirsSettings(self.sigreject, self.gaussmooth, self.halfwidth)
+        return read_kernels(source, ramp.meta.instrument.detector, settings)
 
 
 def _placement(ramp: Any) -> Placement:

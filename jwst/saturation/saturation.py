@@ -18,9 +18,11 @@ __all__ = [
     "blank_zeroframe",
     "count_flagged",
     "flag_saturation",
+    "grown",
     "saturation_limits",
 ]
 
+_SPARSE = 8
 _TILE_PIXELS = 65536
 _BLOCK_PIXELS = 1 << 22
 _UNCHECKED_LIMIT = np.float32(65536)
@@ -47,6 +49,12 @@ class SaturationLimits:
     unchecked: np.ndarray
     dq: np.ndarray
 
+    def plane(self, number: int | None) -> SaturationLimits:
+        """The thresholds of one stripe of a superstripe exposure; for None, which all others have, of the whole."""
+        if number is None:
+            return self
+        return SaturationLimits(self.level[number], self.unchecked[number], self.dq[number])
+
 
 @dataclass(frozen=True)
 class FramePattern:
@@ -71,6 +79,27 @@ class FramePattern:
     def dilution(self, ngroups: int) -> np.ndarray:
         """Mean over last frame number of each group, (ngroups,) float64."""
         return np.array([self.mean(group) / self.last(group) for group in range(ngroups)])
+
+    def hidden_jump(self, first: np.ndarray, second: np.ndarray, level: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        """Tell where a jump in the second group must be why the third one is saturated.
+
+        Parameters
+        ----------
+        first, second : (n,) ndarrays of float32, DN
+            Samples of these groups.
+        level : (n,) ndarray of float32, DN
+            Thresholds.
+        bias : (n,) ndarray of float64, DN
+            Superbias.
+
+        Returns
+        -------
+        (n,) ndarray of bool
+        """
+        first, second, level = (values.astype(np.float64) for values in (first, second, level))
+        with np.errstate(invalid="ignore"):
+            expected = (first - bias) / self.mean(0) * self.last(2) + bias
+            return (expected < level) & (second - first > (level - first) / self.nframes)
 
 
 def saturation_limits(level: np.ndarray, dq: np.ndarray) -> SaturationLimits:
@@ -138,7 +167,7 @@ def blank_zeroframe(zeroframe: np.ndarray, limits: SaturationLimits, *, grow: in
     grow : int
         Half width of the box of neighbours.
     """
-    bad = _grown(zeroframe >= limits.level, grow)
+    bad = grown(zeroframe >= limits.level, grow)
     bad |= zeroframe <= 0
     zeroframe[bad] = 0
 
@@ -173,8 +202,8 @@ def _flag_block(
     if earlier and grow:
         for group in range(groupdq.shape[1]):
             plane = groupdq[:, group]
-            plane |= _grown(plane & _SATURATED, grow)
-    counts = _grown(_count_saturated(data, groupdq, limits), grow)
+            plane |= grown(plane & _SATURATED, grow)
+    counts = grown(_count_saturated(data, groupdq, limits), grow)
     _flag_last_groups(groupdq, counts)
     if pattern is not None and pattern.nframes > 1:
         clean = _clean_by_flags(groupdq) if earlier else _clean_by_counts(counts, groupdq.shape[1])
@@ -210,8 +239,19 @@ def _count_tile(data: np.ndarray, groupdq: np.ndarray, level: np.ndarray, counts
             groupdq[:, group] |= hit.view(np.uint8) * _FLOOR
 
 
-def _grown(planes: np.ndarray, size: int) -> np.ndarray:
-    """Maximum over a square box of half width `size`, clipped at the edges of the last two axes."""
+def grown(planes: np.ndarray, size: int) -> np.ndarray:
+    """Grow planes: the maximum over a square box, clipped at the edges.
+
+    Parameters
+    ----------
+    planes : (..., ny, nx) ndarray
+    size : int
+        Half width of the box; 0 for none.
+
+    Returns
+    -------
+    ndarray like ``planes``
+    """
     for axis in (-1, -2):
         source = planes
         planes = source.copy()
@@ -232,13 +272,32 @@ def _flag_last_groups(groupdq: np.ndarray, counts: np.ndarray) -> None:
         for start in range(0, ny, rows):
             tile = slice(first, first + ints), slice(start, start + rows)
             number = counts[tile]
-            flags = np.empty(number.shape, bool)
-            bits = flags.view(np.uint8)
-            for group in range(ngroups - int(number.max()), ngroups):
-                np.greater_equal(number, ngroups - group, out=flags)
-                np.left_shift(bits, 1, out=bits)
-                plane = groupdq[tile[0], group, tile[1]]
-                np.bitwise_or(plane, bits, out=plane)
+            planes = groupdq[tile[0], :, tile[1]]
+            pixels = np.flatnonzero(number != 0)
+            if len(number) == 1 and pixels.size * _SPARSE < number.size:
+                _flag_few(planes[0].reshape(ngroups, -1), pixels, number.reshape(-1)[pixels])
+            else:
+                _flag_many(planes, number)
+
+
+def _flag_many(planes: np.ndarray, number: np.ndarray) -> None:
+    """Flag the last groups of all pixels (nints, ngroups, ny, nx) of a tile."""
+    ngroups = planes.shape[1]
+    flags = np.empty(number.shape, bool)
+    bits = flags.view(np.uint8)
+    for group in range(ngroups - int(number.max()), ngroups):
+        np.greater_equal(number, ngroups - group, out=flags)
+        np.left_shift(bits, 1, out=bits)
+        np.bitwise_or(planes[:, group], bits, out=planes[:, group])
+
+
+def _flag_few(planes: np.ndarray, pixels: np.ndarray, number: np.ndarray) -> None:
+    """Flag the last groups of a few pixels of a tile (ngroups, npixels)."""
+    order = np.argsort(number)
+    pixels = pixels[order]
+    starts = np.searchsorted(number[order], np.arange(len(planes), 0, -1))
+    for plane, start in zip(planes, starts):
+        plane[pixels[start:]] |= _SATURATED
 
 
 def _clean_by_counts(counts: np.ndarray, ngroups: int) -> tuple[np.ndarray, ...]:
@@ -287,11 +346,7 @@ def _flag_second_group(
 ) -> None:
     """Flag the second group where a jump hid in it before the third one saturated (spec saturation.md, pass 3)."""
     integration, y, x = _indices(groupdq[:, 2] & ~groupdq[:, 1] & _SATURATED)
-    first = data[integration, 0, y, x].astype(np.float64)
-    second = data[integration, 1, y, x].astype(np.float64)
-    offset = np.zeros_like(first) if bias is None else bias[y, x].astype(np.float64)
-    level = limits.level[y, x].astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        expected = (first - offset) / pattern.mean(0) * pattern.last(2) + offset
-        jumped = (expected < level) & (second - first > (level - first) / pattern.nframes)
+    offset = np.zeros(y.size) if bias is None else bias[y, x].astype(np.float64)
+    first, second = data[integration, 0, y, x], data[integration, 1, y, x]
+    jumped = pattern.hidden_jump(first, second, limits.level[y, x], offset)
     groupdq[integration[jumped], 1, y[jumped], x[jumped]] |= _DO_NOT_USE

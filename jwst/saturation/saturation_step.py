@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from jwst.lib.dqflags import AD_FLOOR, SATURATED
-from jwst.lib.orientation import refuse_irs2
+from jwst.lib.irs2 import is_irs2, normal_rows
+from jwst.lib.stripes import integrations, plane_of
+from jwst.saturation.irs2 import Irs2Rule, flag_irs2_saturation
 from jwst.saturation.saturation import (
     FramePattern,
     SaturationLimits,
@@ -47,21 +49,31 @@ class SaturationStep(Step):
         RampModel
         """
         with self.ramp(input_model) as ramp, self.reference(ramp, "saturation") as reference:
-            refuse_irs2(ramp.data.shape, "saturation")
             limits = _limits(reference)
             pattern = self._pattern(ramp)
+            bias = None if pattern is None else self._bias(ramp)
             groupdq = ramp.groupdq
-            flag_saturation(
-                ramp.data,
-                groupdq,
-                limits,
-                grow=self.n_pix_grow_sat,
-                pattern=pattern,
-                bias=None if pattern is None else self._bias(ramp),
-            )
-            ramp.pixeldq |= limits.dq
+            if is_irs2(ramp.data.shape):
+                rows = normal_rows(ramp)
+                bias = None if bias is None else bias[rows]
+                flag_irs2_saturation(
+                    ramp.data, groupdq, limits, rows=rows, rule=Irs2Rule(self.n_pix_grow_sat, pattern, bias)
+                )
+                ramp.pixeldq[rows] |= limits.dq
+            else:
+                for some, plane in integrations(ramp):
+                    flag_saturation(
+                        ramp.data[some],
+                        groupdq[some],
+                        limits.plane(plane),
+                        grow=self.n_pix_grow_sat,
+                        pattern=pattern,
+                        bias=None if bias is None else plane_of(bias, plane),
+                    )
+                ramp.pixeldq |= limits.dq
             if ramp.meta.exposure.zero_frame and ramp.zeroframe is not None:
-                blank_zeroframe(ramp.zeroframe, limits, grow=self.n_pix_grow_sat)
+                for some, plane in integrations(ramp):
+                    blank_zeroframe(ramp.zeroframe[some], limits.plane(plane), grow=self.n_pix_grow_sat)
             log.info("Pixels with saturated groups: %d", count_flagged(groupdq, SATURATED))
             log.info("Pixels with groups at the A/D floor: %d", count_flagged(groupdq, AD_FLOOR))
         return self.complete(ramp)

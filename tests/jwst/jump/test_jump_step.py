@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stpipe.exceptions import NotBuiltError
-
 GROUP_TIME = 10.0
 
 
@@ -22,12 +20,12 @@ def place(model, *, corner=(1, 1), shape=(7, 7)):
     return model
 
 
-def make_ramp(ngroups=10, *, height=500.0, at=(3, 3), group=5):
+def make_ramp(ngroups=10, *, height=500.0, at=(3, 3), group=5, shape=(7, 7)):
     from stdatamodels.jwst.datamodels import RampModel
 
-    data = np.broadcast_to(10.0 * np.arange(ngroups)[:, None, None], (1, ngroups, 7, 7)).astype(np.float32)
+    data = np.broadcast_to(10.0 * np.arange(ngroups)[:, None, None], (1, ngroups, *shape)).astype(np.float32)
     data[0, group:, at[0], at[1]] += height
-    model = place(RampModel(data=data))
+    model = place(RampModel(data=data), shape=shape)
     exposure = model.meta.exposure
     exposure.type, exposure.group_time, exposure.nframes = "NRC_IMAGE", GROUP_TIME, 1
     exposure.nints, exposure.ngroups = 1, ngroups
@@ -130,9 +128,18 @@ def test_no_core_is_an_error():
         call(make_ramp(), maximum_cores="0")
 
 
-def test_showers_are_refused_with_a_way_out():
-    with pytest.raises(NotBuiltError, match="set steps/jump/find_showers to False"):
-        call(make_ramp(), find_showers=True)
+def test_showers_are_flagged_by_the_step(caplog):
+    model = make_ramp(12, height=0.0, shape=(40, 48))
+    model.data[0, 6:, 10:26, 12:34] += 30
+    wide = references(shape=(40, 48))
+    result = call(model, find_showers=True, time_masked_after_shower=25.0, **wide)
+    flagged = (result.groupdq[0] & 4).sum(axis=(1, 2))
+    assert np.flatnonzero(flagged).tolist() == [6, 7, 8]
+    assert result.meta.exposure.extended_emission_events > 0
+    assert not call(model, find_showers=False, **wide).groupdq.any()
+    short = make_ramp(8, height=0.0, shape=(40, 48))
+    assert not call(short, find_showers=True, **wide).groupdq.any()
+    assert "Not enough groups for the search for showers" in caplog.text
 
 
 @pytest.mark.parametrize("gain", [np.nan, -1.0, 0.0])

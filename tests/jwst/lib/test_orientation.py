@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jwst.lib.orientation import Orientation, Placement, refuse_irs2
-from stpipe.exceptions import NotBuiltError
+from jwst.lib.orientation import Orientation, Placement
 
 AXES = [(f, s) for f in (1, -1, 2, -2) for s in (1, -1, 2, -2) if abs(f) != abs(s)]
 
@@ -39,9 +38,3 @@ def test_a_placement_says_where_the_pixels_are_after_turning_the_whole_detector(
 def test_axes_that_make_no_plane_are_refused():
     with pytest.raises(ValueError, match="FASTAXIS=1 and SLOWAXIS=-1"):
         Orientation(1, -1)
-
-
-def test_irs2_is_refused_with_advice():
-    refuse_irs2((1, 1, 2048, 2048), "ipc")
-    with pytest.raises(NotBuiltError, match="skip=True"):
-        refuse_irs2((1, 1, 3200, 2048), "ipc")

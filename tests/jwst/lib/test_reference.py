@@ -8,7 +8,7 @@ from stdatamodels.jwst import datamodels as dm
 
 from jwst.lib import dqflags
 from jwst.lib.reference import open_reference
-from stpipe.exceptions import InputError, NotBuiltError
+from stpipe.exceptions import InputError
 
 
 def make_science(*, corner=(3, 2), shape=(1, 1, 3, 4)):
@@ -85,13 +85,6 @@ def test_reference_without_keywords_must_be_full_frame(as_source):
         mask.dq()
 
 
-def test_stripes_are_not_built():
-    science = make_science()
-    science.meta.subarray.multistripe_reads1 = 2
-    with open_reference(make_mask(), science, "mask") as mask, pytest.raises(NotBuiltError, match="stripes"):
-        mask.dq()
-
-
 @pytest.mark.parametrize("case", [str.upper, str.title], ids=["upper case", "mixed case"])
 def test_flag_table_of_a_file_is_applied(tmp_path, case):
     reference = make_mask(np.array([[1, 2], [4, 15]], np.uint32))
@@ -139,6 +132,14 @@ def test_planes_of_a_dark(as_source):
         assert np.array_equal(reference.planes("data", 1, 3), dark.data[1:3])
         assert reference.meta("exposure.nframes") == 1
         assert reference.meta("exposure.groupgap", 7) == 7
+
+
+def test_planes_of_a_dark_of_several_integrations(as_source):
+    dark = dm.DarkMIRIModel(data=np.arange(2 * 3 * 8 * 8, dtype=np.float32).reshape(2, 3, 8, 8))
+    with open_reference(as_source(dark), make_science(), "dark") as reference:
+        found = reference.planes("data", 2, 5)
+    assert found.shape == (3, 8, 8)
+    assert np.array_equal(found, dark.data.reshape(6, 8, 8)[2:5])
 
 
 def test_missing_truncated_and_foreign_files(tmp_path):

@@ -139,7 +139,7 @@ def test_parameter_files(bench, content, error, texts):
 
 def test_attributes(bench):
     pipe = Detector1Pipeline()
-    with pytest.raises(ParameterError, match=r"(?s)Step 'jump'.*'high'; allowed is float"):
+    with pytest.raises(ParameterError, match=r"(?s)Step 'jump'.*'high'; allowed is a number"):
         pipe.jump.rejection_threshold = "high"
     with pytest.warns(UserWarning, match="rejection_threshold"):
         pipe.jump.rejection_treshold = 12

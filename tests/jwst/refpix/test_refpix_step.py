@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from jwst.refpix import RefPixStep
-from stpipe.exceptions import NotBuiltError
 
 
 def _exposures():
@@ -93,27 +92,3 @@ def test_missing_subarray_keywords_are_an_error():
     model.meta.subarray.xsize = None
     with pytest.raises(ValueError, match="subarray metadata not found"):
         call(model)
-
-
-def test_miri_is_not_built():
-    model = exposure()
-    model.meta.instrument.name, model.meta.instrument.detector = "MIRI", "MIRIMAGE"
-    with pytest.raises(NotBuiltError, match="MIRI"):
-        call(model)
-
-
-def test_irs2_is_not_built():
-    with pytest.raises(NotBuiltError, match="IRS2"):
-        call(EXPOSURES.ramp(np.zeros((1, 1, 3200, 4))))
-
-
-def test_stripes_are_not_built():
-    model = exposure()
-    model.meta.subarray.multistripe_reads1 = 1
-    with pytest.raises(NotBuiltError, match="multi-stripe"):
-        call(model)
-
-
-def test_sirs_is_not_built():
-    with pytest.raises(NotBuiltError, match="sirs"):
-        call(exposure(subarray="FULL"), refpix_algorithm="sirs")

@@ -10,7 +10,7 @@ import pytest
 from stdatamodels.jwst import datamodels
 
 from jwst.saturation import SaturationStep
-from stpipe.exceptions import NotBuiltError
+from stpipe.exceptions import InputError
 
 
 def _exposures():
@@ -89,7 +89,28 @@ def test_no_thresholds_mean_skipped():
     assert not result.groupdq.any()
 
 
-def test_irs2_is_not_built():
-    model = EXPOSURES.ramp(np.zeros((1, 1, 3200, 4)))
-    with pytest.raises(NotBuiltError, match="IRS2"):
-        call(model)
+def irs2(detector, ngroups=1):
+    model = EXPOSURES.ramp(np.full((1, ngroups, 3200, 2048), 1000, np.float32), nframes=5, axes=(2, 1), subarray="FULL")
+    model.meta.instrument.name, model.meta.instrument.detector = "NIRSPEC", detector
+    model.meta.subarray.ysize = 2048
+    return model
+
+
+@pytest.mark.parametrize(("detector", "row"), [("NRS1", 645), ("NRS2", 5)])
+def test_irs2_flags_of_the_reference_go_to_the_rows_of_pixels(detector, row):
+    reference = limits((2048, 2048), 60000)
+    reference.dq[5, 5] = 2097152
+    model = irs2(detector)
+    model.data[0, 0, [700 if detector == "NRS1" else 40, row], 5] = 65535
+    bias = datamodels.SuperBiasModel(data=np.zeros((3200, 2048), np.float32))
+    EXPOSURES.reference(bias, (1, 1), (2048, 2048))
+    result = call(model, override_saturation=reference, override_superbias=bias)
+    assert np.argwhere(result.pixeldq).tolist() == [[row, 5]]
+    assert result.groupdq[0, 0, 700 if detector == "NRS1" else 40, 5] == 2
+    assert result.groupdq[0, 0, row, 5] == 0
+    assert result.meta.cal_step.saturation == "COMPLETE"
+
+
+def test_irs2_of_another_detector_is_an_error():
+    with pytest.raises(InputError, match="NRS1 and NRS2"):
+        call(irs2("NRCA1"), override_saturation=limits((2048, 2048)))
