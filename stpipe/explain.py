@@ -208,12 +208,13 @@ def explain_step(step: Step, init: Any = None, *, notes: Sequence[str] = ()) -> 
 
     common = Step.declared_parameters()
     sources = step.parameter_sources()
-    facts = tuple(
-        ParameterFact(name, *sources[name], param.doc, param.unit, name in common, _is(sources[name][0], param.default))
-        for name, param in step.declared_parameters().items()
-    )
+    facts = []
+    for name, param in step.declared_parameters().items():
+        value, source = sources[name]
+        same = _is(value, param.default)
+        facts.append(ParameterFact(name, value, source, param.doc, param.unit, general=name in common, same=same))
     steps = {key: explain_step(sub_step) for key, sub_step in step.sub_steps().items()}
-    return Explanation(step.name, class_path(step), facts, steps, input_text(init), tuple(notes))
+    return Explanation(step.name, class_path(step), tuple(facts), steps, input_text(init), tuple(notes))
 
 
 def _is(value: Any, default: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jwst.dq_init.dq_initialization import add_user_dq, flag_bad_pixels
+from jwst.lib.stripes import integrations, plane_of, superstripes
 from jwst.stpipe import Step
 from jwst.stpipe.inputs import GUIDE_TYPES
 from stpipe import Param
@@ -46,9 +47,11 @@ class DQInitStep(Step):
                 _ensure(ramp, "dq", shape[-2:], np.uint32)
                 ramp.dq |= mask
             else:
-                _ensure(ramp, "pixeldq", shape[-2:], np.uint32)
+                _ensure(ramp, "pixeldq", mask.shape if superstripes(ramp) else shape[-2:], np.uint32)
                 _ensure(ramp, "groupdq", shape, np.uint8)
-                flag_bad_pixels(ramp.pixeldq, ramp.groupdq, mask)
+                pixeldq, groupdq = ramp.pixeldq, ramp.groupdq
+                for some, plane in integrations(ramp):
+                    flag_bad_pixels(plane_of(pixeldq, plane), groupdq[some], plane_of(mask, plane))
         return self.complete(ramp)
 
 

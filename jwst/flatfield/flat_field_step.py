@@ -10,6 +10,7 @@ from typing import Any
 from jwst.flatfield.flat_field import do_flat_field, is_nirspec_spectral, raise_not_built, reason_to_skip
 from jwst.lib.reference import Reference, open_reference
 from jwst.stpipe import Step
+from jwst.stpipe.inputs import refuse_several
 from stpipe import Param
 from stpipe.exceptions import Skip
 
@@ -49,6 +50,7 @@ class FlatFieldStep(Step):
         data model
             Of the class of the input.
         """
+        refuse_several(input_model, type(self).__name__)
         result = self.prepare_output(input_model)
         reason = reason_to_skip(result)
         if reason is not None:

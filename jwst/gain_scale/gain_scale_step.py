@@ -6,6 +6,7 @@ from typing import Any
 
 from jwst.gain_scale.gain_scale import scale_rates
 from jwst.stpipe import Step
+from jwst.stpipe.inputs import refuse_several
 from stpipe.exceptions import Skip
 
 __all__ = ["GainScaleStep"]
@@ -30,6 +31,7 @@ class GainScaleStep(Step):
         ImageModel or CubeModel
             Of the class of the input.
         """
+        refuse_several(input_model, type(self).__name__)
         result = self.prepare_output(input_model)
         factor = result.meta.exposure.gain_factor
         if factor is None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from jwst.guider_cds.guider_cds import group_differences, guider_rates
 from jwst.stpipe import Step
+from jwst.stpipe.inputs import refuse_several
 
 __all__ = ["GuiderCdsStep"]
 
@@ -36,6 +37,7 @@ class GuiderCdsStep(Step):
         """
         from stdatamodels.jwst import datamodels
 
+        refuse_several(input_model, type(self).__name__)
         raw = self.prepare_output(input_model, open_as_type=datamodels.GuiderRawModel)
         exp_type = raw.meta.exposure.type or ""
         with self.reference(raw, "gain") as gain, self.reference(raw, "readnoise") as readnoise:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Border", "correct_ipc", "reference_border"]
+__all__ = ["Border", "correct_ipc", "correct_irs2_ipc", "reference_border"]
 
 _TILE_PIXELS = 16384
 _NIR_ACTIVE = (4, 2044)
@@ -105,6 +105,24 @@ def correct_ipc(data: np.ndarray, kernel: np.ndarray, border: Border) -> None:
     if kernel.ndim == 4:
         kernel = kernel[:, :, rows, columns]
     _Convolver(planes, kernel).run()
+
+
+def correct_irs2_ipc(data: np.ndarray, kernel: np.ndarray, border: Border, *, rows: np.ndarray) -> None:
+    """Convolve the pixels of every IRS2 group, and leave the reference pixels between them alone.
+
+    Parameters
+    ----------
+    data : (nints, ngroups, 3200, nx) ndarray of float32, DN
+        Ramps. Updated in place.
+    kernel, border
+        As for `correct_ipc`, for the pixels alone.
+    rows : (ny,) ndarray of int
+        Rows of pixels, rising; they count as neighbours.
+    """
+    for plane in data.reshape(-1, *data.shape[-2:]):
+        pixels = plane[rows]
+        correct_ipc(pixels, kernel, border)
+        plane[rows] = pixels
 
 
 class _Convolver:

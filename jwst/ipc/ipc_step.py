@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from jwst.ipc.ipc_corr import correct_ipc, reference_border
-from jwst.lib.orientation import FULL_SIZE, refuse_irs2
+from jwst.ipc.ipc_corr import correct_ipc, correct_irs2_ipc, reference_border
+from jwst.lib.irs2 import is_irs2, normal_rows
+from jwst.lib.orientation import FULL_SIZE
+from jwst.lib.stripes import is_striped
 from jwst.lib.subarray import Subarray, science_subarray
 from jwst.stpipe import Step
 from stpipe.exceptions import InputError
@@ -36,17 +38,28 @@ class IPCStep(Step):
         RampModel
         """
         with self.ramp(input_model) as ramp, self.reference(ramp, "ipc") as reference:
-            refuse_irs2(ramp.data.shape, "ipc")
             miri = ramp.meta.instrument.name == "MIRI"
             subarray = science_subarray(ramp)
             kernel = _kernel(reference, subarray, full=_MIRI_SHAPE if miri else (FULL_SIZE, FULL_SIZE))
             border = reference_border(
-                (subarray.xstart, subarray.ystart),
+                _corner(subarray) if is_striped(ramp) else (subarray.xstart, subarray.ystart),
                 (subarray.xsize, subarray.ysize),
                 miri=miri,
             )
-            correct_ipc(ramp.data, kernel, border)
+            if is_irs2(ramp.data.shape):
+                correct_irs2_ipc(ramp.data, kernel, border, rows=normal_rows(ramp))
+            else:
+                correct_ipc(ramp.data, kernel, border)
         return self.complete(ramp)
+
+
+def _corner(subarray: Subarray) -> tuple[int, int]:
+    """Corner of an exposure in stripes as if its lines were next to each other.
+
+    A detector that is read backwards starts at its last line; the subarray keywords, which give that line, would place
+    the others off the detector.
+    """
+    return min(subarray.xstart, FULL_SIZE + 1 - subarray.xsize), min(subarray.ystart, FULL_SIZE + 1 - subarray.ysize)
 
 
 def _kernel(reference: Any, subarray: Subarray, *, full: tuple[int, int]) -> np.ndarray:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from jwst.stpipe.integration import PIPELINES
 
 if TYPE_CHECKING:
+    from jwst.pipeline.calwebb_dark import DarkPipeline
     from jwst.pipeline.calwebb_detector1 import Detector1Pipeline
     from jwst.pipeline.calwebb_guider import GuiderPipeline
 
-__all__ = ["Detector1Pipeline", "GuiderPipeline"]
+__all__ = ["DarkPipeline", "Detector1Pipeline", "GuiderPipeline"]
 
 _MODULES = {entry.name: f"jwst.{entry.module}" for entry in PIPELINES}
 

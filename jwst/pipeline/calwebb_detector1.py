@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from jwst.charge_migration.charge_migration_step import ChargeMigrationStep
@@ -20,17 +20,15 @@ from jwst.lastframe.lastframe_step import LastFrameStep
 from jwst.linearity.linearity_step import LinearityStep
 from jwst.persistence.persistence_step import PersistenceStep
 from jwst.picture_frame.picture_frame_step import PictureFrameStep
+from jwst.pipeline.ramp_pipeline import RampPipeline
 from jwst.ramp_fitting.ramp_fit_step import RampFitStep
 from jwst.refpix.refpix_step import RefPixStep
 from jwst.reset.reset_step import ResetStep
 from jwst.rscd.rscd_step import RscdStep
 from jwst.saturation.saturation_step import SaturationStep
-from jwst.stpipe import Pipeline, query_step_status
-from jwst.stpipe.inputs import GUIDE_TYPES
-from jwst.stpipe.not_built import NotBuiltStep
+from jwst.stpipe import query_step_status
 from jwst.superbias.superbias_step import SuperBiasStep
 from stpipe import Param
-from stpipe.exceptions import InputError, NotBuiltError
 
 __all__ = ["Detector1Pipeline", "step_order"]
 
@@ -54,7 +52,6 @@ _NEAR_INFRARED = ("group_scale", "dq_init", "saturation", "ipc", "superbias", "r
 _COMMON = ("charge_migration", "jump", "picture_frame", "clean_flicker_noise", "persistence")
 _AFTER_RAMPS = ("ramp_fit", "gain_scale")
 _WITHOUT_TRAPS = ("MIRI", "NIRSPEC")
-_FOR_GUIDERS = ("group_scale", "dq_init")
 
 
 def step_order(instrument: str | None, *, traps: bool = False) -> tuple[str, ...]:
@@ -83,7 +80,7 @@ def step_order(instrument: str | None, *, traps: bool = False) -> tuple[str, ...
     return (*others[:place], "persistence", *others[place:])
 
 
-class Detector1Pipeline(Pipeline):
+class Detector1Pipeline(RampPipeline):
     """Turn raw ramps of any instrument into count rates.
 
     The result is the rate of the exposure; the rates of its integrations are saved as ``_rateints`` when the result is
@@ -117,60 +114,10 @@ class Detector1Pipeline(Pipeline):
         "gain_scale": GainScaleStep,
     }
 
-    refpix: RefPixStep
     persistence: PersistenceStep
     firstframe: FirstFrameStep
     ramp_fit: RampFitStep
     gain_scale: GainScaleStep
-
-    _instrument: str | None = None
-
-    def run(self, *args: Any) -> Any:
-        """Run this instance as it is on one exposure, and return the result of `process`."""
-        try:
-            return super().run(*args)
-        finally:
-            self._instrument = None
-
-    def prefetch(self, *args: Any) -> None:
-        """Look up the references of the steps that will run for this exposure, in one go.
-
-        Raises
-        ------
-        InputError
-            The exposure is one of guide stars.
-        NotBuiltError
-            One of these steps, or an option of it, is not part of this release.
-        """
-        parameters = self._parameters_of(args[0]) if args else {}
-        self._instrument = parameters.get("meta.instrument.name")
-        if self._instrument is not None:
-            self._refuse(parameters)
-        super().prefetch(*args)
-
-    def _parameters_of(self, dataset: Any) -> Mapping[str, Any]:
-        """Metadata of an input without opening a model; empty if they cannot be read, which `process` will explain."""
-        try:
-            return self._get_crds_parameters(self.make_input_path(dataset))[0]
-        except (OSError, TypeError, ValueError, KeyError):
-            return {}
-
-    def _active_steps(self) -> Iterator[Any]:
-        """Yield the sub-steps that run for the instrument of this run; all before one is known."""
-        if self._instrument is None:
-            return super()._active_steps()
-        keys = {*self._order(self._instrument), *_AFTER_RAMPS}
-        return (step for step in super()._active_steps() if step.name in keys)
-
-    @property
-    def reference_file_types(self) -> list[str]:  # type: ignore[override]
-        """Reference types of the steps that run, without those that refpix uses for other readouts only."""
-        unused = set()
-        if self._instrument is not None:
-            unused = {"refpix"} if self._instrument != "NIRSPEC" else set()
-            if self.refpix.refpix_algorithm != "sirs":
-                unused.add("sirskernel")
-        return [kind for kind in super().reference_file_types if kind not in unused]
 
     def _order(self, instrument: str | None) -> tuple[str, ...]:
         return step_order(instrument, traps=not self.persistence.skip and self.persistence.algorithm == "traps")
@@ -194,28 +141,6 @@ class Detector1Pipeline(Pipeline):
             return [step.planned_path(suffix=name) for name in ("gain_scale", "gain_scaleints")]
         return super().planned_step_products(key, parameters)
 
-    def _refuse(self, parameters: Mapping[str, Any]) -> None:
-        """Refuse an exposure that could not be processed to the end, before anything runs; see `prefetch`."""
-        steps = [getattr(self, key) for key in self.planned_steps(parameters)]
-        active = [step for step in steps if not step.skip]
-        exp_type = parameters.get("meta.exposure.type")
-        if exp_type in GUIDE_TYPES and any(step.name not in _FOR_GUIDERS for step in active):
-            raise InputError(f"{self.class_alias} is not for guide stars (EXP_TYPE {exp_type}); use calwebb_guider")
-        missing = [step.name for step in active if isinstance(step, NotBuiltStep)]
-        reasons = [self._missing_text(missing)] if missing else []
-        reasons += [step.planned_refusal(parameters) for step in active if step.name not in missing]
-        if any(reasons):
-            raise NotBuiltError("\n".join(filter(None, reasons)))
-
-    def _missing_text(self, missing: list[str]) -> str:
-        """Name steps that are not part of this release, and how to do without them."""
-        switches = ", ".join(f"'{name}': {{'skip': True}}" for name in missing)
-        options = " ".join(f"--steps.{name}.skip=true" for name in missing)
-        return (
-            f"This release does not have the steps that {self.class_alias} would run on this exposure: "
-            f"{', '.join(missing)}. Switch them off with steps={{{switches}}} or {options}"
-        )
-
     def process(self, input: Any) -> Any:
         """Process one exposure.
 
@@ -237,10 +162,8 @@ class Detector1Pipeline(Pipeline):
             A step that would run, or an option of it, is not part of this release.
         """
         log.info("Starting %s", self.class_alias)
-        ramp = self.prepare_output(input, open_as_ramp=True)
+        ramp = self._open_ramp(input)
         del input
-        self._instrument = ramp.meta.instrument.name
-        self._refuse(self._get_crds_parameters(ramp)[0])
         ramp = self._correct(ramp)
         if self.save_calibrated_ramp:
             self.save_model(ramp, suffix="ramp")

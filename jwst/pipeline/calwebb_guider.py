@@ -10,7 +10,7 @@ from jwst.dq_init.dq_init_step import DQInitStep
 from jwst.flatfield.flat_field_step import FlatFieldStep
 from jwst.guider_cds.guider_cds_step import GuiderCdsStep
 from jwst.stpipe import Pipeline
-from jwst.stpipe.inputs import GUIDE_TYPES
+from jwst.stpipe.inputs import GUIDE_TYPES, refuse_several
 from stpipe.exceptions import InputError
 
 __all__ = ["GuiderPipeline"]
@@ -50,6 +50,7 @@ class GuiderPipeline(Pipeline):
         from stdatamodels.jwst.datamodels import GuiderCalModel, GuiderRawModel
 
         log.info("Starting %s", self.class_alias)
+        refuse_several(input, type(self).__name__)
         self.suffix = "cal"
         if self.dq_init.skip and self.guider_cds.skip:
             log.info("dq_init and guider_cds are switched off: the input is taken as calibrated")

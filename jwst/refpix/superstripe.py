@@ -157,12 +157,14 @@ def assemble(ramp: Any) -> Any:
     InputError
         The integrations are not a whole number of superstripes, or the stripe keywords are not possible.
     """
-    from stdatamodels.jwst.datamodels import RampModel
+    from stdatamodels.jwst import datamodels
 
     list(integrations(ramp))
     assembly = assembly_of(ramp.meta.subarray)
     data = assembly.ramps(ramp.data, np.nan)
-    result = RampModel(data=data, pixeldq=assembly.flags(ramp.pixeldq), groupdq=assembly.ramps(ramp.groupdq, 0))
+    result = datamodels.RampModel(
+        data=data, pixeldq=assembly.flags(ramp.pixeldq), groupdq=assembly.ramps(ramp.groupdq, 0)
+    )
     result.update(ramp)
     if ramp.meta.exposure.zero_frame and ramp.zeroframe is not None:
         result.zeroframe = assembly.frames(ramp.zeroframe, np.nan)

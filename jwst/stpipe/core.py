@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from jwst.lib.assignment import unvalidated
-from jwst.stpipe.inputs import Request, crds_parameters, is_model, native_arrays, take
+from jwst.stpipe.inputs import Request, crds_parameters, is_model, native_arrays, refuse_several, take
 from jwst.stpipe.log_lines import LogLineFormatter
 from stpipe.exceptions import NotBuiltError, Skip
 from stpipe.parameters import Param
@@ -148,6 +148,7 @@ class JwstStep(Step):
         RampModel, SuperstripeRampModel or GuiderRawModel
             Native byte order, contiguous, writable. Assignments inside the block are not validated.
         """
+        refuse_several(input_model, type(self).__name__)
         model = self.prepare_output(input_model, open_as_ramp=True)
         native_arrays(model)
         with unvalidated(model):

@@ -10,7 +10,17 @@ from typing import Any
 
 from stpipe.exceptions import InputError, StpipeException
 
-__all__ = ["GUIDE_TYPES", "Request", "converted", "crds_parameters", "is_model", "native_arrays", "ramp_class", "take"]
+__all__ = [
+    "GUIDE_TYPES",
+    "Request",
+    "converted",
+    "crds_parameters",
+    "is_model",
+    "native_arrays",
+    "ramp_class",
+    "refuse_several",
+    "take",
+]
 
 GUIDE_TYPES = frozenset(
     {"FGS_ID-STACK", "FGS_ID-IMAGE", "FGS_ACQ1", "FGS_ACQ2", "FGS_TRACK", "FGS_FINEGUIDE"},
@@ -56,6 +66,37 @@ def is_model(value: object) -> bool:
     """Whether a value is a data model; `stdatamodels` is not imported for the question."""
     module = sys.modules.get("stdatamodels.jwst.datamodels")
     return module is not None and isinstance(value, module.JwstDataModel)
+
+
+def refuse_several(init: Any, name: str) -> None:
+    """Refuse a list, an association, a container or a library where one exposure is processed.
+
+    Parameters
+    ----------
+    init : object
+        Input of a step.
+    name : str
+        Name of the step, for the message.
+
+    Raises
+    ------
+    InputError
+        It is more than one exposure; the text says how to process each.
+    """
+    path = str(init) if isinstance(init, str | os.PathLike) else ""
+    if is_model(init) or (path and not path.endswith(".json")):
+        return
+    if (
+        path
+        or isinstance(init, list | tuple | Mapping)
+        or hasattr(init, "map_function")
+        or hasattr(init, "group_names")
+    ):
+        what = f"the association {path}" if path else f"{len(init)} inputs ({type(init).__name__})"
+        raise InputError(
+            f"{name} processes one exposure at a time and got {what}; call it for each of them, "
+            f"for example: results = [{name}.call(one) for one in exposures]"
+        )
 
 
 def take(init: Any, request: Request, open_model: Callable[..., Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jwst.lib.stripes import integrations, plane_of
 from jwst.stpipe import Step
 from jwst.superbias.bias_sub import subtract_superbias, subtract_zeroframe_bias
 
@@ -35,8 +36,10 @@ class SuperBiasStep(Step):
 
 def _correct(ramp: Any, reference: Any) -> None:
     """Subtract the bias of a reference from a ramp model."""
-    bias = reference.array("data")
-    subtract_superbias(ramp.data, bias)
-    if ramp.meta.exposure.zero_frame and ramp.zeroframe is not None:
-        subtract_zeroframe_bias(ramp.zeroframe, bias)
+    bias, data = reference.array("data"), ramp.data
+    zeroframe = ramp.zeroframe if ramp.meta.exposure.zero_frame else None
+    for some, plane in integrations(ramp):
+        subtract_superbias(data[some], plane_of(bias, plane))
+        if zeroframe is not None:
+            subtract_zeroframe_bias(zeroframe[some], plane_of(bias, plane))
     ramp.pixeldq |= reference.dq()

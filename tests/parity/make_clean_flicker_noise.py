@@ -192,12 +192,14 @@ def model_of(seed, case):
         model.groupdq, model.pixeldq = groupdq, dq
     else:
         model.dq = dq
+        for name in ("err", "var_poisson", "var_rnoise"):
+            setattr(model, name, np.zeros_like(data))
     meta = model.meta
     meta.filename = "exposure.fits"
     meta.instrument.name, meta.instrument.detector = where["instrument"], where["detector"]
     meta.instrument.filter, meta.exposure.type = where["filter"], where["type"]
     meta.observation.date, meta.observation.time = "2023-07-01", "00:00:00"
-    meta.exposure.readpatt = {"MIRI": "FASTR1", "NIRSPEC": "NRSRAPID"}.get(where["instrument"], "RAPID")
+    meta.exposure.readpatt = {"MIRI": "FAST", "NIRSPEC": "NRSRAPID"}.get(where["instrument"], "RAPID")
     meta.exposure.nints = data.shape[0] if data.ndim > 2 else 1
     meta.exposure.ngroups = data.shape[1] if data.ndim > 3 else 5
     meta.exposure.nframes, meta.exposure.groupgap = 1, 0

@@ -80,7 +80,7 @@ def make_inputs(rng, shape, good, readnoise, hits):
 
 
 def run(
-    name, seed, nints, ngroups, good=0.85, readnoise=8.0, hits=0.03, nframes=1, groupgap=0, size=(12, 16),
+    name, seed, nints, ngroups, good=0.85, readnoise=8.0, hits=0.03, nframes=1, groupgap=0, size=(9, 16),
     zeroframe=False, read_times=None, dark=True, algorithm="LIKELY", **options,
 ):  # fmt: skip
     rng = np.random.default_rng(seed)

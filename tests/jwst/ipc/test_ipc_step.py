@@ -10,7 +10,7 @@ import pytest
 from stdatamodels.jwst import datamodels
 
 from jwst.ipc import IPCStep
-from stpipe.exceptions import NotBuiltError
+from stpipe.exceptions import InputError
 
 
 def _exposures():
@@ -62,6 +62,30 @@ def test_no_kernel_means_skipped():
     assert IPCStep.call(exposure(), override_ipc="N/A").meta.cal_step.ipc == "SKIPPED"
 
 
-def test_irs2_is_not_built():
-    with pytest.raises(NotBuiltError, match="IRS2"):
-        IPCStep.call(EXPOSURES.ramp(np.zeros((1, 1, 3200, 4))), override_ipc=datamodels.IPCModel(data=KERNEL))
+def irs2(detector):
+    model = EXPOSURES.ramp(np.zeros((1, 1, 3200, 2048)), axes=(2, 1), subarray="FULL")
+    model.meta.instrument.name, model.meta.instrument.detector = "NIRSPEC", detector
+    model.meta.subarray.ysize = 2048
+    return model
+
+
+@pytest.mark.parametrize("detector", ["NRS1", "NRS2"])
+def test_irs2_pixels_are_neighbours_across_reference_rows(detector):
+    line = np.arange(3200)
+    rows = np.flatnonzero((line >= 640) & ~((line % 20 >= 8) & (line % 20 < 12)))
+    rows = rows if detector == "NRS1" else np.sort(3199 - rows)
+    model = irs2(detector)
+    model.data[0, 0] = 7
+    model.data[0, 0, rows] = 0
+    model.data[0, 0, rows[107], 6] = 100
+    kernel = np.array([[0, -0.01, 0], [-0.02, 1.06, -0.02], [0, -0.01, 0]], np.float32)
+    plane = IPCStep.call(model, override_ipc=datamodels.IPCModel(data=kernel)).data[0, 0]
+    np.testing.assert_allclose(plane[rows[106:109], 6], [-1, 106, -1], rtol=1e-6)
+    np.testing.assert_allclose(plane[rows[107], 5:8], [-2, 106, -2], rtol=1e-6)
+    assert (plane[np.setdiff1d(line, rows)] == 7).all()
+    assert np.count_nonzero(plane[rows]) == 5
+
+
+def test_irs2_of_another_detector_is_an_error():
+    with pytest.raises(InputError, match="NRS1 and NRS2"):
+        IPCStep.call(irs2("NRCA1"), override_ipc=datamodels.IPCModel(data=KERNEL))

@@ -267,7 +267,7 @@ def test_rates_are_unbiased_and_errors_are_right(rate, nframes):
 
 def test_jumps_are_found_and_few_are_imagined():
     ramps, hits = simulate(np.random.default_rng(5), 20.0, hit=120.0)
-    found = (fit(ramps).exposure.dq & 4) != 0
+    found = (fit(ramps, RampTimes(1.0, 1.0, 1)).exposure.dq & 4) != 0
     assert found[hits].mean() > 0.97
     assert found[~hits].mean() < 0.01
 

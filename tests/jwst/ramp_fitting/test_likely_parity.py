@@ -66,7 +66,7 @@ def test_equal_to_the_released_pipeline(name, product):
     rates = result.exposure if product == "rate" else result.integrations
     usable = decided(case) & (case["gain"] > 0)
     usable = usable.all(axis=0) if product == "rate" else usable
-    assert np.count_nonzero(usable) > 30
+    assert np.count_nonzero(usable) > 15
     for theirs, ours in PLANES.items():
         expected, got = case[f"{product}.{theirs}"], getattr(rates, ours)
         assert got.dtype == expected.dtype

@@ -13,6 +13,7 @@ import pytest
 from stdatamodels.jwst import datamodels
 
 from jwst.dq_init import DQInitStep
+from jwst.ipc import IPCStep
 from jwst.lib.orientation import Orientation
 from jwst.lib.stripes import StripeReadout
 from jwst.linearity import LinearityStep
@@ -376,3 +377,12 @@ def test_assembly_logs_what_it_does(caplog):
     caplog.set_level(logging.INFO, logger="jwst")
     assemble(simple())
     assert "3 stripes are put together to 18 lines" in caplog.text
+
+
+@pytest.mark.parametrize("start", [1, 2048], ids=["forwards", "backwards"])
+def test_ipc_spares_the_first_lines_from_either_side(start):
+    """The released pipeline fails for readouts that start at the last line."""
+    model = simple(xstart=start, fastaxis=-2, slowaxis=1 if start == 1 else -1, ystart=101)
+    kernel = datamodels.IPCModel(data=np.array([[0, 0, 0], [0, 2, 0], [0, 0, 0]], np.float32))
+    line = IPCStep.call(model, override_ipc=kernel).data[0, 0, 5]
+    assert line[:: 1 if start == 1 else -1].tolist() == [1, 1, 1, 1, 2, 2, 2, 2]

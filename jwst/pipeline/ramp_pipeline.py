@@ -1,0 +1,101 @@
+"""What pipelines on ramps have in common: which steps run, their references, and refusals before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jwst.refpix.refpix_step import RefPixStep
+from jwst.stpipe import Pipeline
+from jwst.stpipe.inputs import GUIDE_TYPES, refuse_several
+from jwst.stpipe.not_built import NotBuiltStep
+from stpipe.exceptions import InputError, NotBuiltError
+
+__all__ = ["RampPipeline"]
+
+_FOR_GUIDERS = ("group_scale", "dq_init")
+
+
+class RampPipeline(Pipeline):
+    """A pipeline on ramps whose steps depend on the instrument. A subclass says in `planned_steps` which they are."""
+
+    refpix: RefPixStep
+
+    _instrument: str | None = None
+
+    def run(self, *args: Any) -> Any:
+        """Run this instance as it is on one exposure, and return the result of `process`."""
+        try:
+            return super().run(*args)
+        finally:
+            self._instrument = None
+
+    def prefetch(self, *args: Any) -> None:
+        """Look up the references of the steps that will run for this exposure, in one go.
+
+        Raises
+        ------
+        InputError
+            The exposure is one of guide stars.
+        NotBuiltError
+            One of these steps, or an option of it, is not part of this release.
+        """
+        parameters = self._parameters_of(args[0]) if args else {}
+        self._instrument = parameters.get("meta.instrument.name")
+        if self._instrument is not None:
+            self._refuse(parameters)
+        super().prefetch(*args)
+
+    def _parameters_of(self, dataset: Any) -> Mapping[str, Any]:
+        """Metadata of an input without opening a model; empty if they cannot be read, which `process` will explain."""
+        try:
+            return self._get_crds_parameters(self.make_input_path(dataset))[0]
+        except (OSError, TypeError, ValueError, KeyError):
+            return {}
+
+    def _active_steps(self) -> Iterator[Any]:
+        """Yield the sub-steps that run for the instrument of this run; all before one is known."""
+        if self._instrument is None:
+            return super()._active_steps()
+        keys = set(self.planned_steps({"meta.instrument.name": self._instrument}))
+        return (step for step in super()._active_steps() if step.name in keys)
+
+    @property
+    def reference_file_types(self) -> list[str]:  # type: ignore[override]
+        """Reference types of the steps that run, without those that refpix uses for other readouts only."""
+        unused = set()
+        if self._instrument is not None:
+            unused = {"refpix"} if self._instrument != "NIRSPEC" else set()
+            if self.refpix.refpix_algorithm != "sirs":
+                unused.add("sirskernel")
+        return [kind for kind in super().reference_file_types if kind not in unused]
+
+    def _open_ramp(self, dataset: Any) -> Any:
+        """Open the input as ramps of the pipeline's own, and refuse it if it cannot be processed to the end."""
+        refuse_several(dataset, type(self).__name__)
+        ramp = self.prepare_output(dataset, open_as_ramp=True)
+        self._instrument = ramp.meta.instrument.name
+        self._refuse(self._get_crds_parameters(ramp)[0])
+        return ramp
+
+    def _refuse(self, parameters: Mapping[str, Any]) -> None:
+        """Refuse an exposure that could not be processed to the end, before anything runs; see `prefetch`."""
+        steps = [getattr(self, key) for key in self.planned_steps(parameters)]
+        active = [step for step in steps if not step.skip]
+        exp_type = parameters.get("meta.exposure.type")
+        if exp_type in GUIDE_TYPES and any(step.name not in _FOR_GUIDERS for step in active):
+            raise InputError(f"{self.class_alias} is not for guide stars (EXP_TYPE {exp_type}); use calwebb_guider")
+        missing = [step.name for step in active if isinstance(step, NotBuiltStep)]
+        reasons = [self._missing_text(missing)] if missing else []
+        reasons += [step.planned_refusal(parameters) for step in active if step.name not in missing]
+        if any(reasons):
+            raise NotBuiltError("\n".join(filter(None, reasons)))
+
+    def _missing_text(self, missing: list[str]) -> str:
+        """Name steps that are not part of this release, and how to do without them."""
+        switches = ", ".join(f"'{name}': {{'skip': True}}" for name in missing)
+        options = " ".join(f"--steps.{name}.skip=true" for name in missing)
+        return (
+            f"This release does not have the steps that {self.class_alias} would run on this exposure: "
+            f"{', '.join(missing)}. Switch them off with steps={{{switches}}} or {options}"
+        )
