@@ -5,6 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jwst.simulation.settings import ExposureSettings
 
 __all__ = ["main"]
 
@@ -21,27 +26,39 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _simulate(arguments: argparse.Namespace) -> int:
     from jwst.simulation.crds_cache import cache_for
     from jwst.simulation.exposure import simulate
-    from jwst.simulation.scene import Scene
-    from jwst.simulation.settings import ExposureSettings
 
-    scene = Scene(sky=arguments.sky, stars=arguments.stars, galaxies=arguments.galaxies)
-    settings = ExposureSettings(
-        detector=arguments.detector.upper(),
-        subarray=arguments.subarray.upper(),
-        readpatt=arguments.readpatt.upper(),
-        ngroups=arguments.ngroups,
-        nints=arguments.nints,
-        filter=arguments.filter.upper(),
-        seed=arguments.seed,
-        scene=scene,
-        root=arguments.root,
-    )
+    settings = _exposure_settings(arguments)
     exposure = simulate(settings, arguments.output)
-    print(exposure.path)
-    print(exposure.truth_path)
+    for part in exposure.segments or (exposure,):
+        print(part.path)
+        print(part.truth_path)
     if arguments.cache:
         print(f"CRDS_PATH={cache_for(arguments.cache, [settings], traps=not arguments.no_traps)}")
     return 0
+
+
+def _exposure_settings(arguments: argparse.Namespace) -> ExposureSettings:
+    """Settings that the options of ``jwst simulate`` ask for."""
+    from jwst.simulation.light_curve import LightCurve
+    from jwst.simulation.scene import Scene
+    from jwst.simulation.settings import ExposureSettings, NoiseSettings
+
+    given = {name: getattr(arguments, name) for name in ("filter", "readpatt", "start") if getattr(arguments, name)}
+    if arguments.transit is not None:
+        given["light_curve"] = LightCurve(depth=arguments.transit)
+    return ExposureSettings(
+        detector=arguments.detector.upper(),
+        subarray=arguments.subarray.upper(),
+        ngroups=arguments.ngroups,
+        nints=arguments.nints,
+        seed=arguments.seed,
+        scene=Scene(sky=arguments.sky, stars=arguments.stars, galaxies=arguments.galaxies, traces=arguments.traces),
+        noise=NoiseSettings(one_over_f=arguments.one_over_f),
+        root=arguments.root,
+        segments=arguments.segments,
+        keep_noise=arguments.keep_noise,
+        **given,
+    )
 
 
 def _crds_cache(arguments: argparse.Namespace) -> int:
@@ -51,7 +68,7 @@ def _crds_cache(arguments: argparse.Namespace) -> int:
         arguments.root,
         detectors=[name.upper() for name in arguments.detector or ["NRCA1"]],
         traps=not arguments.no_traps,
-        readpatts=[name.upper() for name in arguments.readpatt or ["SHALLOW4"]],
+        readpatts=[name.upper() for name in arguments.readpatt] if arguments.readpatt else None,
         ngroups=arguments.ngroups,
         guiders=[name.upper() for name in arguments.guider or []],
     )
@@ -69,19 +86,29 @@ def _add_demo(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_simulate(commands: argparse._SubParsersAction) -> None:
-    text = "Write a NIRCam level-1b exposure (_uncal.fits) and what it really contains (_truth.npz)."
+    text = "Write a level-1b exposure (_uncal.fits) of any detector and what it really contains (_truth.npz)."
     parser = commands.add_parser("simulate", help="write a simulated exposure", description=text)
     parser.add_argument("-o", "--output", default=".", help="folder (default: the current one)")
-    parser.add_argument("--detector", default="NRCA1", help="NRCA1 ... NRCBLONG (default: %(default)s)")
+    parser.add_argument("--detector", default="NRCA1", help="NRCA1, NRS1, NIS, MIRIMAGE, ... (default: %(default)s)")
     parser.add_argument("--subarray", default="FULL", help="FULL, SUB160, SUB320, ... (default: %(default)s)")
-    parser.add_argument("--readpatt", default="SHALLOW4", help="RAPID, BRIGHT1, ... DEEP8 (default: %(default)s)")
+    parser.add_argument("--readpatt", type=str.upper, help="readout pattern (default: the usual one, e.g. SHALLOW4)")
     parser.add_argument("--ngroups", type=int, default=10, help="groups per integration (default: %(default)s)")
     parser.add_argument("--nints", type=int, default=1, help="integrations (default: %(default)s)")
-    parser.add_argument("--filter", default="F200W", help="filter in the keywords (default: %(default)s)")
+    parser.add_argument("--filter", type=str.upper, help="filter in the keywords (default: a usual one, e.g. F200W)")
+    parser.add_argument(
+        "--start", type=datetime.fromisoformat, help="date and time of the exposure, UTC, as in 2024-05-01T08:00"
+    )
+    parser.add_argument("--segments", type=int, default=1, help="files for the integrations (default: %(default)s)")
+    parser.add_argument(
+        "--transit", type=float, metavar="DEPTH", help="make a time series with a transit of this depth"
+    )
     parser.add_argument("--seed", type=int, default=17, help="seed of all noise (default: %(default)s)")
     parser.add_argument("--sky", type=float, default=0.35, help="background, electrons/s/pixel (default: %(default)s)")
     parser.add_argument("--stars", type=int, default=900, help="stars on a full detector (default: %(default)s)")
     parser.add_argument("--galaxies", type=int, default=250, help="galaxies on a full detector (default: %(default)s)")
+    parser.add_argument("--traces", type=int, default=0, help="spectra on a full detector (default: %(default)s)")
+    parser.add_argument("--one-over-f", type=float, default=2.2, help="1/f noise of a frame, DN (default: %(default)s)")
+    parser.add_argument("--keep-noise", action="store_true", help="keep the 1/f noise of every group in the truth")
     parser.add_argument("--root", default="jw00017001001_01101_00001", help="file name up to the detector")
     parser.add_argument("--cache", metavar="DIR", help="also write an offline CRDS cache for this exposure")
     parser.add_argument("--no-traps", action="store_true", help="cache without the trap model of persistence")
@@ -95,8 +122,8 @@ def _add_crds_cache(commands: argparse._SubParsersAction) -> None:
     )
     parser = commands.add_parser("crds-cache", help="write an offline CRDS cache", description=text)
     parser.add_argument("root", help="folder of the cache")
-    parser.add_argument("--detector", action="append", help="NIRCam detector; may be repeated (default: NRCA1)")
-    parser.add_argument("--readpatt", action="append", help="pattern with a dark of its own (default: SHALLOW4)")
+    parser.add_argument("--detector", action="append", help="detector; may be repeated (default: NRCA1)")
+    parser.add_argument("--readpatt", action="append", help="pattern with a dark of its own (default: the usual one)")
     parser.add_argument("--ngroups", type=int, default=10, help="groups of these darks (default: %(default)s)")
     parser.add_argument("--guider", action="append", help="FGS guider, GUIDER1 or GUIDER2; may be repeated")
     parser.add_argument("--no-traps", action="store_true", help="without the trap model of persistence")

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jwst.simulation.detectors import DETECTOR_SIZE
+from jwst.simulation.physics import PHYSICS
 from jwst.simulation.settings import ExposureSettings
-from jwst.simulation.subarrays import DETECTOR_SIZE
 
-__all__ = ["HITS", "draw_hits", "group_of_frame"]
+__all__ = ["HITS", "SHOWERS", "Hits", "draw_hits", "group_of_frame"]
 
 HITS = np.dtype(
     [
@@ -20,11 +21,26 @@ HITS = np.dtype(
         ("x", np.int32),
         ("electrons", np.float32),
         ("snowball", np.bool_),
+        ("shower", np.bool_),
     ]
 )
 """One pixel hit: ``frame`` is the first frame of the integration that sees it, ``group`` the first group."""
 
-PIXEL_CM = 18e-4
+SHOWERS = np.dtype(
+    [
+        ("integration", np.int32),
+        ("frame", np.int32),
+        ("group", np.int32),
+        ("y", np.float32),
+        ("x", np.float32),
+        ("long", np.float32),
+        ("short", np.float32),
+        ("angle", np.float32),
+        ("electrons", np.float32),
+    ]
+)
+"""One shower: centre, semi-axes in pixels, angle of the long one against the x axis, mean electrons per pixel."""
+
 MEDIAN_CHARGE = 1500.0
 CHARGE_SCATTER = 1.2
 DEPTH = 0.4
@@ -34,6 +50,8 @@ FAINTEST = 5.0
 SNOWBALL_MARGIN = 14
 CORE_CHARGE = 2.0e5
 HALO_CHARGE = 2.5e4
+SHOWER_AXIS = (10.0, 40.0)
+SHOWER_CHARGE = (40.0, 160.0)
 
 
 @dataclass(frozen=True)
@@ -44,7 +62,23 @@ class _Deposits:
     y: np.ndarray
     x: np.ndarray
     electrons: np.ndarray
-    snowball: bool
+    kind: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """Everything that cosmic rays do to an exposure.
+
+    Parameters
+    ----------
+    pixels : (n,) ndarray of `HITS`
+        Hits of single pixels, ordered by integration and frame.
+    showers : (m,) ndarray of `SHOWERS`
+        Showers, whose pixels are among the hits too.
+    """
+
+    pixels: np.ndarray
+    showers: np.ndarray
 
 
 def group_of_frame(frame: np.ndarray, period: int, nframes: int) -> np.ndarray:
@@ -73,7 +107,7 @@ def _frames(settings: ExposureSettings, rng: np.random.Generator, number: int) -
 def _rays(settings: ExposureSettings, rng: np.random.Generator) -> _Deposits:
     region = settings.region
     exposure = settings.nints * settings.integration_time
-    area = region.xsize * region.ysize * PIXEL_CM**2
+    area = region.xsize * region.ysize * PHYSICS[settings.sca.instrument].pixel_cm ** 2
     number = rng.poisson(settings.noise.cosmic_rays * area * exposure)
     charge = MEDIAN_CHARGE * np.exp(CHARGE_SCATTER * rng.standard_normal(number))
     cosine = np.maximum(rng.random(number), 1e-3)
@@ -89,7 +123,6 @@ def _rays(settings: ExposureSettings, rng: np.random.Generator) -> _Deposits:
         np.floor(np.repeat(y, steps) + along * np.repeat(np.sin(angle), steps)).astype(np.int64),
         np.floor(np.repeat(x, steps) + along * np.repeat(np.cos(angle), steps)).astype(np.int64),
         np.repeat(charge / steps, steps),
-        False,
     )
 
 
@@ -102,13 +135,12 @@ def _neighbours(hits: _Deposits) -> _Deposits:
         (hits.y[:, None] + dy).ravel(),
         (hits.x[:, None] + dx).ravel(),
         (hits.electrons[:, None] * share).ravel(),
-        False,
     )
 
 
 def _snowballs(settings: ExposureSettings, rng: np.random.Generator) -> _Deposits:
     region = settings.region
-    share = region.xsize * region.ysize / DETECTOR_SIZE**2
+    share = region.xsize * region.ysize / DETECTOR_SIZE**2 * PHYSICS[settings.sca.instrument].snowballs
     number = rng.poisson(settings.noise.snowballs * share * settings.nints * settings.integration_time)
     core = np.minimum(1.5 + rng.exponential(1.5, number), 8.0)
     cx, cy = rng.random(number) * region.xsize, rng.random(number) * region.ysize
@@ -119,7 +151,46 @@ def _snowballs(settings: ExposureSettings, rng: np.random.Generator) -> _Deposit
     outside = np.hypot(y - cy[:, None], x - cx[:, None]) - core[:, None]
     charge = np.where(outside < 0, CORE_CHARGE, HALO_CHARGE * np.exp(-np.maximum(outside, 0) / 1.8))
     times = np.broadcast_to(time[:, None], charge.shape)
-    return _Deposits(times.ravel(), y.ravel().astype(np.int64), x.ravel().astype(np.int64), charge.ravel(), True)
+    return _Deposits(times.ravel(), y.ravel().astype(np.int64), x.ravel().astype(np.int64), charge.ravel(), "snowball")
+
+
+def _showers(settings: ExposureSettings, rng: np.random.Generator) -> np.ndarray:
+    """Draw the showers of an exposure: (m,) ndarray of `SHOWERS`."""
+    region, readout = settings.region, settings.readout
+    ny, nx = settings.sca.shape
+    share = region.xsize * region.ysize / (ny * nx) * PHYSICS[settings.sca.instrument].showers
+    out = np.zeros(rng.poisson(settings.noise.showers * share * settings.nints * settings.integration_time), SHOWERS)
+    number = len(out)
+    out["integration"], out["frame"] = np.divmod(_frames(settings, rng, number), readout.frames(settings.ngroups))
+    out["group"] = group_of_frame(out["frame"], readout.period, readout.nframes)
+    out["x"], out["y"] = rng.random(number) * region.xsize, rng.random(number) * region.ysize
+    out["long"] = rng.uniform(*SHOWER_AXIS, number)
+    out["short"] = out["long"] * rng.uniform(0.3, 1.0, number)
+    out["angle"] = np.pi * rng.random(number)
+    out["electrons"] = rng.uniform(*SHOWER_CHARGE, number)
+    return out
+
+
+def _shower_deposits(settings: ExposureSettings, showers: np.ndarray, rng: np.random.Generator) -> _Deposits:
+    """Charge of showers: Poisson numbers of electrons in all pixels of the ellipses."""
+    times, ys, xs, charges = [], [], [], []
+    frames = settings.readout.frames(settings.ngroups)
+    for shower in showers:
+        reach = int(np.ceil(shower["long"])) + 1
+        dy, dx = (axis.ravel() for axis in np.mgrid[-reach : reach + 1, -reach : reach + 1])
+        y, x = np.floor(shower["y"]) + dy, np.floor(shower["x"]) + dx
+        dy, dx = y - shower["y"], x - shower["x"]
+        cos, sin = np.cos(shower["angle"]), np.sin(shower["angle"])
+        inside = ((dx * cos + dy * sin) / shower["long"]) ** 2 + ((dy * cos - dx * sin) / shower["short"]) ** 2 < 1
+        ys.append(y[inside].astype(np.int64))
+        xs.append(x[inside].astype(np.int64))
+        charges.append(rng.poisson(shower["electrons"], inside.sum()).astype(np.float64))
+        times.append(np.full(inside.sum(), int(shower["integration"]) * frames + int(shower["frame"])))
+    if not times:
+        none = np.zeros(0, np.int64)
+        return _Deposits(none, none, none, np.zeros(0), "shower")
+    time, y, x, charge = (np.concatenate(parts) for parts in (times, ys, xs, charges))
+    return _Deposits(time, y, x, charge, "shower")
 
 
 def _collect(settings: ExposureSettings, hits: _Deposits) -> np.ndarray:
@@ -135,11 +206,13 @@ def _collect(settings: ExposureSettings, hits: _Deposits) -> np.ndarray:
     out["integration"], out["frame"] = np.divmod(time, readout.frames(settings.ngroups))
     out["group"] = group_of_frame(out["frame"], readout.period, readout.nframes)
     out["y"], out["x"] = np.divmod(pixel, region.xsize)
-    out["electrons"], out["snowball"] = charge, hits.snowball
+    out["electrons"] = charge
+    if hits.kind:
+        out[hits.kind] = True
     return out
 
 
-def draw_hits(settings: ExposureSettings, reference: np.ndarray) -> np.ndarray:
+def draw_hits(settings: ExposureSettings, reference: np.ndarray) -> Hits:
     """Return all cosmic-ray hits of an exposure.
 
     Parameters
@@ -151,11 +224,13 @@ def draw_hits(settings: ExposureSettings, reference: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    (n,) ndarray of `HITS`
-        Ordered by integration and frame.
+    Hits
     """
     rays = _collect(settings, _neighbours(_rays(settings, np.random.default_rng((settings.seed, 101)))))
     balls = _collect(settings, _snowballs(settings, np.random.default_rng((settings.seed, 102))))
-    hits = np.concatenate([rays, balls])
-    hits = hits[~reference[hits["y"], hits["x"]]]
-    return hits[np.lexsort((hits["frame"], hits["integration"]))]
+    rng = np.random.default_rng((settings.seed, 104))
+    showers = _showers(settings, rng)
+    clouds = _collect(settings, _shower_deposits(settings, showers, rng))
+    pixels = np.concatenate([rays, balls, clouds])
+    pixels = pixels[~reference[pixels["y"], pixels["x"]]]
+    return Hits(pixels[np.lexsort((pixels["frame"], pixels["integration"]))], showers)

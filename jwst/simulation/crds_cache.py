@@ -7,26 +7,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jwst.simulation.detector import make_detector
+from jwst.simulation.detectors import Detector, find_detector
 from jwst.simulation.guiders import GUIDER_TYPES, GUIDERS, write_guider_reference
 from jwst.simulation.mappings import Context, Rmap, parkeys, write_context
+from jwst.simulation.modes import default_readout
 from jwst.simulation.parameter_files import detector1_parameters, write_parameter_file
-from jwst.simulation.readout import Readout, find_readout
-from jwst.simulation.references import MAKERS, ReferenceRequest, write_reference
+from jwst.simulation.readout import READOUT_PATTERNS, Readout, find_readout
+from jwst.simulation.reference_request import ReferenceRequest
+from jwst.simulation.references import TYPES, write_reference
 from jwst.simulation.settings import ExposureSettings
-from jwst.simulation.subarrays import Subarray, find_detector, find_subarray
+from jwst.simulation.subarrays import Subarray, find_subarray, full_frame
 from stpipe.exceptions import InputError
 
 __all__ = ["CacheSettings", "Coverage", "DarkSettings", "cache_for", "make_crds_cache", "write_cache"]
 
 TRAP_TYPES = ("trapdensity", "trappars", "persat")
+NEVER_CUT = ("dark", "reset")
+TABLES = ("rscd", "emicorr")
+IRS2_TYPES = ("mask", "readnoise", "superbias", "refpix")
+IRS2_PATTERNS = "NRSIRS2|NRSIRS2RAPID"
+NOT_NEEDED = {"refpix": ("ANY", "NRS|NRSRAPID"), "pictureframe": ("N/A",)}
 FALLBACK_GROUPS = 3
-_FULL = find_subarray("FULL", "NRCA1")
 _RAPID = find_readout("RAPID")
 
 
 @dataclass(frozen=True)
 class DarkSettings:
-    """A dark reference.
+    """A dark reference; for MIRI the reset anomaly too.
 
     Parameters
     ----------
@@ -35,36 +42,48 @@ class DarkSettings:
     subarray : str or Subarray
         Darks are never cut, so each subarray needs its own.
     readpatt : str
-        Readout pattern of the exposures; "RAPID" darks serve all patterns that have none of their own.
+        Readout pattern of the exposures; "RAPID" darks of NIRCam serve all patterns that have none of their own.
     ngroups : int
         Groups.
+    seconds : float or None
+        Time from frame to frame, if it is not that of the rectangle (superstripes).
     """
 
     detector: str
     subarray: str | Subarray = "FULL"
     readpatt: str = "SHALLOW4"
     ngroups: int = 10
+    seconds: float | None = None
 
     @property
     def region(self) -> Subarray:
         """The rectangle that it covers."""
         return self.subarray if isinstance(self.subarray, Subarray) else find_subarray(self.subarray, self.detector)
 
+    @property
+    def readout(self) -> Readout:
+        """The readout pattern."""
+        return find_readout(self.readpatt, find_detector(self.detector).instrument)
+
 
 @dataclass(frozen=True)
 class Coverage:
-    """A NIRCam detector and the rectangle that its references cover; darks excepted.
+    """A detector and the rectangle that its references cover; darks excepted.
 
     Parameters
     ----------
     detector : str
         Detector name.
-    region : Subarray
-        The full detector, or a subarray for small caches: such references serve exposures of this subarray only.
+    region : Subarray or None
+        None for the full detector, or a subarray for small caches: such references serve exposures of this subarray
+        only.
+    irs2 : bool
+        Add what IRS2 patterns of NIRSpec need.
     """
 
     detector: str
-    region: Subarray = _FULL
+    region: Subarray | None = None
+    irs2: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,16 +93,18 @@ class CacheSettings:
     Parameters
     ----------
     coverage : tuple of Coverage
-        NIRCam detectors.
+        Detectors. NIRSpec has one for each subarray with a gain of its own.
     darks : tuple of DarkSettings
-        Darks. Each detector and subarray named here also gets a short RAPID dark for patterns without one: the dark
-        current of the simulator is constant, so that its linear extension is exact.
+        Darks. Each NIRCam detector and subarray named here also gets a short RAPID dark for patterns without one: the
+        dark current of the simulator is constant, so that its linear extension is exact.
     traps : bool
-        Add the references of the trap model of persistence and switch it on.
+        Add the references of the trap model of persistence and switch it on (NIRCam).
     inverse_linearity : bool
         Give the linearity reference inverse coefficients.
     guiders : tuple of str
-        FGS guiders.
+        FGS guiders for guide-star exposures; detectors among ``coverage`` have their references already.
+    kernels : tuple of str
+        Detectors whose IPC reference has a kernel for every pixel of the full frame.
     """
 
     coverage: tuple[Coverage, ...] = (Coverage("NRCA1"),)
@@ -91,6 +112,7 @@ class CacheSettings:
     traps: bool = True
     inverse_linearity: bool = False
     guiders: tuple[str, ...] = ()
+    kernels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,59 +125,128 @@ class _Entry:
     region: Subarray
     readout: Readout
     ngroups: int = 1
+    cases: tuple[tuple[Subarray, Readout], ...] = ()
+    seconds: float | None = None
 
 
-_ANY = {"META.INSTRUMENT.DETECTOR": "", "META.SUBARRAY.NAME": "GENERIC", "META.EXPOSURE.TYPE": "N/A"}
+def _match(reftype: str, sca: Detector, **changes: str) -> tuple[str, ...]:
+    """Match values of a reference that serves all exposures of a detector but for changes by the end of a key."""
+    values = {"DETECTOR": sca.name, "NAME": "GENERIC", "TYPE": "N/A" if sca.instrument == "NIRCAM" else "ANY"}
+    values |= dict.fromkeys(("XSTART", "YSTART", "XSIZE", "YSIZE"), "N/A")
+    values |= {"READPATT": "N/A"} if sca.instrument in ("NIRSPEC", "MIRI") else {}
+    values |= changes
+    return tuple(values.get(key.rpartition(".")[2], "ANY") for key in parkeys(sca.instrument, reftype))
 
 
-def _match(reftype: str, detector: str) -> tuple[str, ...]:
-    """Match values of a reference that serves all exposures of a detector."""
-    values = {**_ANY, "META.INSTRUMENT.DETECTOR": detector}
-    return tuple(values.get(key, "ANY") for key in parkeys("NIRCAM", reftype))
+def _covering(cover: Coverage, settings: CacheSettings) -> Iterator[_Entry]:
+    """References that are cut to subarrays, and those that are the same for all."""
+    sca = find_detector(cover.detector)
+    region = cover.region or full_frame(sca.name)
+    first = next(iter(READOUT_PATTERNS[sca.instrument].values()))
+    left_out = (*NEVER_CUT, *TABLES, "refpix", *(() if settings.traps else TRAP_TYPES))
+    special = sca.instrument == "NIRSPEC" and region.name != "FULL"
+    for reftype in TYPES[sca.instrument]:
+        keys = parkeys(sca.instrument, reftype)
+        if reftype in left_out or (reftype == "pictureframe" and special):
+            continue
+        changes = {"NAME": region.name} if special and "META.SUBARRAY.NAME" in keys else {}
+        place = full_frame(sca.name) if reftype == "ipc" and sca.name in settings.kernels else region
+        yield _Entry(reftype, _match(reftype, sca, **changes), sca.name, place, first)
+    if cover.irs2:
+        rapid = find_readout("NRSIRS2RAPID", "NIRSPEC")
+        for reftype in IRS2_TYPES:
+            match = _match(reftype, sca, NAME="FULL", READPATT=IRS2_PATTERNS)
+            yield _Entry(reftype, match, sca.name, region, rapid)
 
 
-def _entries(settings: CacheSettings) -> Iterator[_Entry]:
-    for cover in settings.coverage:
-        detector = find_detector(cover.detector).name
-        for reftype in MAKERS:
-            if reftype != "dark" and (settings.traps or reftype not in TRAP_TYPES):
-                yield _Entry(reftype, _match(reftype, detector), detector, cover.region, _RAPID)
+def _own(settings: CacheSettings) -> Iterator[_Entry]:
+    """References that belong to one subarray and one pattern."""
     groups: dict[tuple[str, Subarray, Readout], int] = {}
+    seconds = {(dark.region, dark.readout): dark.seconds for dark in settings.darks}
     for dark in settings.darks:
         place = find_detector(dark.detector).name, dark.region
-        key = (*place, find_readout(dark.readpatt))
+        key = (*place, dark.readout)
         groups[key] = max(groups.get(key, 0), dark.ngroups)
-        groups.setdefault((*place, _RAPID), FALLBACK_GROUPS)
+        if find_detector(dark.detector).instrument == "NIRCAM":
+            groups.setdefault((*place, _RAPID), FALLBACK_GROUPS)
     for (detector, region, readout), ngroups in groups.items():
+        sca = find_detector(detector)
         pattern = "N/A" if readout == _RAPID else readout.name
-        yield _Entry("dark", ("N/A", detector, pattern, region.name), detector, region, readout, ngroups)
+        for reftype in NEVER_CUT:
+            if reftype in TYPES[sca.instrument]:
+                match = _match(reftype, sca, NAME=region.name, READPATT=pattern)
+                time = seconds.get((region, readout))
+                yield _Entry(reftype, match, detector, region, readout, ngroups, seconds=time)
 
 
-def _write_nircam(folder: Path, settings: CacheSettings) -> list[Rmap]:
-    matches: dict[str, dict[tuple[str, ...], str]] = {}
-    for entry in sorted(_entries(settings), key=lambda entry: (entry.detector, entry.region.name)):
-        found = matches.setdefault(entry.reftype, {})
-        file = f"jwst_nircam_{entry.reftype}_{len(found) + 1:04d}.fits"
-        truth = make_detector(entry.detector, entry.region)
-        request = ReferenceRequest(truth, entry.readout, entry.ngroups, settings.inverse_linearity)
-        write_reference(folder / file, entry.reftype, request)
+def _tables(settings: CacheSettings) -> Iterator[_Entry]:
+    """Tables for all exposures of a detector."""
+    cases: dict[str, list[tuple[Subarray, Readout]]] = {}
+    for dark in settings.darks:
+        cases.setdefault(find_detector(dark.detector).name, []).append((dark.region, dark.readout))
+    for detector, found in cases.items():
+        sca = find_detector(detector)
+        for reftype in TABLES:
+            if reftype in TYPES[sca.instrument]:
+                region, readout = found[0]
+                unique = tuple(dict.fromkeys(found))
+                yield _Entry(reftype, _match(reftype, sca), detector, region, readout, cases=unique)
+
+
+def _entries(settings: CacheSettings) -> list[_Entry]:
+    entries = [entry for cover in settings.coverage for entry in _covering(cover, settings)]
+    entries += [*_own(settings), *_tables(settings)]
+    unique: dict[tuple[str, tuple[str, ...]], _Entry] = {}
+    for entry in entries:
+        unique.setdefault((entry.reftype, entry.match), entry)
+    return sorted(unique.values(), key=lambda entry: (entry.detector, entry.region.name))
+
+
+def _write_references(root: Path, settings: CacheSettings) -> dict[str, dict[str, dict[tuple[str, ...], str]]]:
+    """Write the references; return files by instrument, type and match values."""
+    matches: dict[str, dict[str, dict[tuple[str, ...], str]]] = {}
+    for entry in _entries(settings):
+        instrument = find_detector(entry.detector).instrument
+        found = matches.setdefault(instrument, {}).setdefault(entry.reftype, {})
+        ending = "asdf" if entry.reftype == "emicorr" else "fits"
+        file = f"jwst_{instrument.lower()}_{entry.reftype}_{len(found) + 1:04d}.{ending}"
+        request = ReferenceRequest(
+            make_detector(entry.detector, entry.region),
+            entry.readout,
+            entry.ngroups,
+            inverse_linearity=settings.inverse_linearity,
+            kernels=entry.detector in settings.kernels,
+            cases=entry.cases,
+            seconds=entry.seconds,
+        )
+        write_reference(_folder(root, instrument) / file, entry.reftype, request)
         found[entry.match] = file
-    for parameters in detector1_parameters(traps=settings.traps):
-        file = f"jwst_nircam_{parameters.reftype}_0001.asdf"
-        write_parameter_file(folder / file, parameters)
-        matches[parameters.reftype] = {("ANY",) * len(parkeys("NIRCAM", parameters.reftype)): file}
-    return [Rmap("NIRCAM", reftype, found) for reftype, found in matches.items()]
+    return matches
 
 
-def _write_fgs(folder: Path, guiders: Iterable[str]) -> list[Rmap]:
+def _folder(root: Path, instrument: str) -> Path:
+    folder = root / "references" / "jwst" / instrument.lower()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _write_parameters(root: Path, instrument: str, *, traps: bool) -> dict[str, dict[tuple[str, ...], str]]:
+    found: dict[str, dict[tuple[str, ...], str]] = {}
+    for parameters in detector1_parameters(traps=traps, instrument=instrument):
+        file = f"jwst_{instrument.lower()}_{parameters.reftype}_0001.asdf"
+        write_parameter_file(_folder(root, instrument) / file, parameters, instrument=instrument)
+        found[parameters.reftype] = {("ANY",) * len(parkeys(instrument, parameters.reftype)): file}
+    return found
+
+
+def _write_guiders(root: Path, guiders: Iterable[str]) -> dict[str, dict[tuple[str, ...], str]]:
     matches: dict[str, dict[tuple[str, ...], str]] = {reftype: {} for reftype in GUIDER_TYPES}
     for number, guider in enumerate(guiders, start=1):
         for reftype, found in matches.items():
-            file = f"jwst_fgs_{reftype}_{number:04d}.fits"
-            write_guider_reference(folder / file, reftype, guider)
-            values = {**_ANY, "META.INSTRUMENT.DETECTOR": guider, "META.EXPOSURE.TYPE": "ANY"}
-            found[tuple(values.get(key, "ANY") for key in parkeys("FGS", reftype))] = file
-    return [Rmap("FGS", reftype, found) for reftype, found in matches.items() if found]
+            file = f"jwst_fgs_{reftype}_{number + len(GUIDERS) * 2:04d}.fits"
+            write_guider_reference(_folder(root, "FGS") / file, reftype, guider)
+            found[_match(reftype, find_detector(guider))] = file
+    return {reftype: found for reftype, found in matches.items() if found}
 
 
 def write_cache(root: str | Path, settings: CacheSettings) -> Path:
@@ -182,10 +273,18 @@ def write_cache(root: str | Path, settings: CacheSettings) -> Path:
     for guider in settings.guiders:
         if guider not in GUIDERS:
             raise InputError(f"No FGS guider {guider!r}. Known: {', '.join(GUIDERS)}.")
-    folders = {name: root / "references" / "jwst" / name for name in ("nircam", "fgs")}
-    for folder in folders.values():
-        folder.mkdir(parents=True, exist_ok=True)
-    rmaps = _write_nircam(folders["nircam"], settings) + _write_fgs(folders["fgs"], settings.guiders)
+    matches = _write_references(root, settings)
+    for instrument, found in matches.items():
+        found |= _write_parameters(root, instrument, traps=settings.traps)
+    for reftype, match in NOT_NEEDED.items():
+        if reftype in matches.get("NIRSPEC", {}):
+            matches["NIRSPEC"][reftype][match] = "N/A"
+    covered = {find_detector(cover.detector).name for cover in settings.coverage}
+    for reftype, files in _write_guiders(root, [name for name in settings.guiders if name not in covered]).items():
+        matches.setdefault("FGS", {}).setdefault(reftype, {}).update(files)
+    rmaps = [
+        Rmap(instrument, reftype, files) for instrument, found in matches.items() for reftype, files in found.items()
+    ]
     write_context(root, Context(tuple(rmaps)))
     return root
 
@@ -195,7 +294,7 @@ def make_crds_cache(
     *,
     detectors: Iterable[str] = ("NRCA1",),
     traps: bool = True,
-    readpatts: Iterable[str] = ("SHALLOW4",),
+    readpatts: Iterable[str] | None = None,
     ngroups: int = 10,
     guiders: Iterable[str] = tuple(GUIDERS),
 ) -> Path:
@@ -206,12 +305,13 @@ def make_crds_cache(
     root : str or Path
         Root folder, the value for CRDS_PATH.
     detectors : iterable of str
-        NIRCam detectors.
+        Detectors.
     traps : bool
         Add the references of the trap model of persistence and switch it on; the released pipeline 3.0.0 does not know
         it, so a cache to compare with needs False.
-    readpatts : iterable of str
-        Patterns that get a dark of their own, each 17 MB per group.
+    readpatts : iterable of str, optional
+        Patterns that get a dark of their own, each 17 MB per group (MIRI: 13 MB); by default the usual one of each
+        instrument.
     ngroups : int
         Groups of these darks.
     guiders : iterable of str
@@ -221,15 +321,51 @@ def make_crds_cache(
     -------
     Path
         The root, absolute.
+
+    Raises
+    ------
+    InputError
+        A detector or guider is unknown, or none of the detectors has a pattern.
     """
-    detectors = tuple(detectors)
-    darks = tuple(DarkSettings(name, "FULL", pattern, ngroups) for name in detectors for pattern in readpatts)
-    coverage = tuple(Coverage(name) for name in detectors)
+    scas = [find_detector(name) for name in detectors]
+    patterns = {default_readout(sca) for sca in scas} if readpatts is None else {name.upper() for name in readpatts}
+    known = [(sca, name) for sca in scas for name in patterns if name in READOUT_PATTERNS[sca.instrument]]
+    if unknown := patterns - {name for _, name in known}:
+        raise InputError(f"No detector of {', '.join(sca.name for sca in scas)} reads with {', '.join(unknown)}.")
+    darks = tuple(DarkSettings(sca.name, "FULL", name, ngroups) for sca, name in known)
+    irs2 = any("IRS2" in name for name in patterns)
+    coverage = tuple(Coverage(sca.name, irs2=irs2 and sca.instrument == "NIRSPEC") for sca in scas)
     return write_cache(root, CacheSettings(coverage, darks, traps=traps, guiders=tuple(guiders)))
 
 
+def _coverage(exposures: Iterable[ExposureSettings]) -> Iterator[Coverage]:
+    """Rectangles that serve some exposures."""
+    regions: dict[str, dict[Subarray, None]] = {}
+    irs2 = set()
+    for settings in exposures:
+        striped = settings.region.stripes is not None
+        regions.setdefault(settings.sca.name, {})[full_frame(settings.detector) if striped else settings.region] = None
+        irs2 |= {settings.sca.name} if settings.readout.irs2 else set()
+    for name, found in regions.items():
+        if find_detector(name).instrument == "NIRSPEC":
+            yield from (Coverage(name, region, region.name == "FULL" and name in irs2) for region in found)
+        else:
+            yield Coverage(name, next(iter(found)) if len(found) == 1 else None)
+
+
+def _dark_for(settings: ExposureSettings) -> DarkSettings:
+    seconds = settings.frame_time if settings.superstripes > 1 else None
+    region = settings.region.product(settings.sca)
+    return DarkSettings(settings.sca.name, region, settings.readout.name, settings.ngroups, seconds)
+
+
 def cache_for(
-    root: str | Path, exposures: Iterable[ExposureSettings], *, traps: bool = True, guiders: Iterable[str] = ()
+    root: str | Path,
+    exposures: Iterable[ExposureSettings],
+    *,
+    traps: bool = True,
+    guiders: Iterable[str] = (),
+    kernels: Iterable[str] = (),
 ) -> Path:
     """Write a small cache with all that some exposures need: references of a detector are cut to its subarray.
 
@@ -243,6 +379,8 @@ def cache_for(
         As in `make_crds_cache`.
     guiders : iterable of str
         FGS guiders.
+    kernels : iterable of str
+        Detectors whose IPC reference has a kernel for every pixel.
 
     Returns
     -------
@@ -250,12 +388,7 @@ def cache_for(
         The root, absolute.
     """
     exposures = tuple(exposures)
-    regions: dict[str, set[Subarray]] = {}
-    for settings in exposures:
-        regions.setdefault(settings.sca.name, set()).add(settings.region)
-    coverage = tuple(Coverage(name, found.pop() if len(found) == 1 else _FULL) for name, found in regions.items())
-    darks = tuple(
-        DarkSettings(settings.sca.name, settings.region, settings.readout.name, settings.ngroups)
-        for settings in exposures
-    )
-    return write_cache(root, CacheSettings(coverage, darks, traps=traps, guiders=tuple(guiders)))
+    darks = tuple(_dark_for(settings) for settings in exposures)
+    coverage = tuple(_coverage(exposures))
+    settings = CacheSettings(coverage, darks, traps=traps, guiders=tuple(guiders), kernels=tuple(kernels))
+    return write_cache(root, settings)

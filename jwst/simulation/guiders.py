@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from jwst.lib.dqflags import DO_NOT_USE, REFERENCE_PIXEL
-from jwst.simulation.references import REFERENCE_META, dq_def_table
-from jwst.simulation.subarrays import BORDER, DETECTOR_SIZE
+from jwst.simulation.detectors import BORDER, DETECTOR_SIZE
+from jwst.simulation.reference_request import REFERENCE_META, dq_def_table
 from stpipe.exceptions import InputError
 
 __all__ = ["GUIDERS", "GUIDER_TYPES", "write_guider_reference"]

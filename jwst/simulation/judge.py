@@ -16,6 +16,7 @@ __all__ = ["HitSummary", "RateSummary", "TruthSummary", "compare_with_truth", "j
 BRIGHT = 50.0
 FAINT_ELECTRONS = 20.0
 COUNTED_HIT = 300.0
+UNUSABLE = np.uint8(SATURATED | DO_NOT_USE)
 ROBUST = 1.482602218505602
 
 
@@ -63,7 +64,7 @@ class HitSummary:
     ----------
     hits : int
         Cosmic-ray hits of more than 300 electrons that can be seen: in usable pixels below 20 electrons per second that
-        were not saturated, and not before the first group.
+        were not saturated, and not before the first group that can be used (MIRI skips some).
     found : int
         Those flagged in the group of the hit or in the next one.
     false_alarms : float
@@ -174,7 +175,13 @@ def _visible(truth: Truth, groupdq: np.ndarray) -> np.ndarray:
     faint = truth.usable & (truth.electron_rate + truth.dark < FAINT_ELECTRONS)
     visible = faint[hits["y"], hits["x"]] & (hits["electrons"] > COUNTED_HIT) & (hits["frame"] > 0)
     visible &= (hits["group"] < ngroups) & ((hits["group"] > 0) | (hits["frame"] % period > 0))
-    return visible & (groupdq[place] & (SATURATED | DO_NOT_USE) == 0)
+    before = hits["integration"], np.maximum(hits["group"] - 1, 0), hits["y"], hits["x"]
+    visible[visible] &= ((groupdq[_chosen(place, visible)] | groupdq[_chosen(before, visible)]) & UNUSABLE) == 0
+    return visible
+
+
+def _chosen(place: tuple[np.ndarray, ...], where: np.ndarray) -> tuple[np.ndarray, ...]:
+    return tuple(index[where] for index in place)
 
 
 def _near_hits(truth: Truth) -> np.ndarray:

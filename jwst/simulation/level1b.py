@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jwst.simulation.irs2 import NORMAL, REFERENCE
+from jwst.simulation.miri import reference_output
 from jwst.simulation.ramp import Exposed
 from jwst.simulation.settings import ExposureSettings
+from jwst.simulation.subarrays import Subarray
 
 __all__ = ["write_level1b"]
 
-START = datetime(2023, 6, 15, 12, 0, 0)
 MJD_ZERO = datetime(1858, 11, 17)
 DAY_ZERO = datetime(2000, 1, 1)
 DAY = 86400.0
@@ -28,16 +31,16 @@ class _Clock:
     """When integrations and groups begin and end: one reset before each integration."""
 
     def __init__(self, settings: ExposureSettings) -> None:
-        self.settings = settings
-        self.frame = settings.region.frame_time
+        self.settings, self.start = settings, settings.start
+        self.frame = settings.frame_time
         self.length = settings.integration_time + self.frame
 
     @property
     def end(self) -> datetime:
-        return START + timedelta(seconds=self.settings.nints * self.length)
+        return self.start + timedelta(seconds=self.settings.nints * self.length)
 
     def integration(self, number: int) -> tuple[datetime, datetime]:
-        begin = START + timedelta(seconds=number * self.length + self.frame)
+        begin = self.start + timedelta(seconds=number * self.length + self.frame)
         return begin, begin + timedelta(seconds=self.settings.integration_time)
 
     def group_end(self, integration: int, group: int) -> datetime:
@@ -46,14 +49,23 @@ class _Clock:
         return self.integration(integration)[0] + timedelta(seconds=frames * self.frame)
 
 
-def _exposure(settings: ExposureSettings, clock: _Clock) -> dict[str, Any]:
-    readout, frame = settings.readout, settings.region.frame_time
-    total = settings.nints * settings.integration_time
+@dataclass(frozen=True)
+class _Segment:
+    """A segment of an exposure."""
+
+    settings: ExposureSettings
+    clock: _Clock
+    number: int
+
+    @property
+    def integrations(self) -> range:
+        return self.settings.segment_ranges[self.number]
+
+
+def _readout(settings: ExposureSettings) -> dict[str, Any]:
+    readout, irs2 = settings.readout, settings.readout.irs2
+    miri = settings.sca.instrument == "MIRI"
     return {
-        "type": "NRC_IMAGE",
-        "start_time": _mjd(START),
-        "mid_time": (_mjd(START) + _mjd(clock.end)) / 2,
-        "end_time": _mjd(clock.end),
         "readpatt": readout.name,
         "nints": settings.nints,
         "ngroups": settings.ngroups,
@@ -62,22 +74,38 @@ def _exposure(settings: ExposureSettings, clock: _Clock) -> dict[str, Any]:
         "frame_divisor": readout.nframes,
         "drop_frames1": 0,
         "drop_frames3": 0,
-        "nsamples": 1,
+        "nsamples": readout.nsamples,
         "sample_time": 10.0,
-        "frame_time": frame,
+        "nresets_at_start": 1,
+        "nresets_between_ints": 0 if readout.name in ("FAST", "SLOW") else 1,
+        "zero_frame": settings.zero_frame,
+        "noutputs": 5 if miri or irs2 else settings.region.noutputs,
+        "nrs_normal": NORMAL if irs2 else None,
+        "nrs_reference": REFERENCE if irs2 else None,
+    }
+
+
+def _exposure(segment: _Segment) -> dict[str, Any]:
+    settings, clock = segment.settings, segment.clock
+    total = settings.nints * settings.integration_time
+    several = settings.segments > 1
+    return _readout(settings) | {
+        "type": settings.type,
+        "start_time": _mjd(clock.start),
+        "mid_time": (_mjd(clock.start) + _mjd(clock.end)) / 2,
+        "end_time": _mjd(clock.end),
+        "frame_time": clock.frame,
         "group_time": settings.group_time,
         "integration_time": settings.integration_time,
         "exposure_time": total,
         "effective_exposure_time": total,
         "elapsed_exposure_time": settings.nints * clock.length,
-        "measurement_time": settings.nints * settings.integration_time,
+        "measurement_time": total,
         "duration": settings.nints * clock.length,
-        "integration_start": 1,
-        "integration_end": settings.nints,
-        "nresets_at_start": 1,
-        "nresets_between_ints": 1,
-        "zero_frame": readout.nframes > 1,
-        "noutputs": settings.region.noutputs,
+        "integration_start": segment.integrations.start + 1,
+        "integration_end": segment.integrations.stop,
+        "segment_number": segment.number + 1 if several else None,
+        "segment_total": len(settings.segment_ranges) if several else None,
         "data_problem": False,
         "sca_num": settings.sca.number,
         "count": 1,
@@ -87,9 +115,9 @@ def _exposure(settings: ExposureSettings, clock: _Clock) -> dict[str, Any]:
 def _observation(settings: ExposureSettings, clock: _Clock) -> dict[str, Any]:
     visit = settings.root[2:13]
     return {
-        "date": f"{START:%Y-%m-%d}",
-        "time": f"{START:%H:%M:%S}.000",
-        "date_beg": START.isoformat(timespec="milliseconds"),
+        "date": f"{clock.start:%Y-%m-%d}",
+        "time": clock.start.time().isoformat(timespec="milliseconds"),
+        "date_beg": clock.start.isoformat(timespec="milliseconds"),
         "date_end": clock.end.isoformat(timespec="milliseconds"),
         "program_number": visit[:5],
         "observation_number": visit[5:8],
@@ -104,9 +132,26 @@ def _observation(settings: ExposureSettings, clock: _Clock) -> dict[str, Any]:
     }
 
 
+def _striping(region: Subarray) -> dict[str, Any]:
+    """Lines of a frame that is no rectangle."""
+    stripes = region.stripes
+    if stripes is None:
+        return {}
+    return {
+        "multistripe_reads1": stripes.reads1,
+        "multistripe_skips1": stripes.skips1,
+        "multistripe_reads2": stripes.reads2,
+        "multistripe_skips2": stripes.skips2,
+        "repeat_stripe": stripes.repeat,
+        "interleave_reads1": stripes.interleave,
+        "superstripe_step": stripes.step,
+        "num_superstripe": stripes.count,
+    }
+
+
 def _subarray(settings: ExposureSettings) -> dict[str, Any]:
     region, sca = settings.region, settings.sca
-    return {
+    return _striping(region) | {
         "name": region.name,
         "xstart": region.xstart,
         "ystart": region.ystart,
@@ -121,10 +166,11 @@ def _pointing(settings: ExposureSettings) -> dict[str, Any]:
     """World coordinates of the aperture: a tangent plane with north up along V3."""
     region, sca = settings.region, settings.sca
     scale = sca.pixel_scale / 3600
+    ny, nx = sca.shape
     return {
         "wcsaxes": 2,
-        "crpix1": 1024.5 - region.xstart + 1,
-        "crpix2": 1024.5 - region.ystart + 1,
+        "crpix1": (nx + 1) / 2 - region.xstart + 1,
+        "crpix2": (ny + 1) / 2 - region.ystart + 1,
         "crval1": TARGET[0],
         "crval2": TARGET[1],
         "ctype1": "RA---TAN",
@@ -148,21 +194,33 @@ def _pointing(settings: ExposureSettings) -> dict[str, Any]:
     }
 
 
-def _metadata(settings: ExposureSettings, clock: _Clock) -> dict[str, dict[str, Any]]:
-    sca = settings.sca
+def _instrument(settings: ExposureSettings) -> dict[str, Any]:
+    sca, light_path = settings.sca, settings.light_path
+    values: dict[str, Any] = {
+        "name": sca.instrument,
+        "detector": sca.name,
+        "channel": sca.channel,
+        "module": sca.module,
+    }
+    values |= {"filter": light_path.filter, "pupil": light_path.pupil}
+    values |= {"grating": light_path.grating, "band": light_path.band}
+    if sca.instrument == "NIRSPEC":
+        values |= {"lamp_mode": "IFU" if settings.type == "NRS_IFU" else "FIXEDSLIT", "lamp_state": "OFF"}
+        values |= {"gwa_xtilt": 0.35, "gwa_ytilt": 0.13, "gwa_tilt": 39.0}
+        values["fixed_slit"] = "S1600A1" if settings.type in ("NRS_FIXEDSLIT", "NRS_BRIGHTOBJ") else None
+    return values
+
+
+def _metadata(segment: _Segment) -> dict[str, dict[str, Any]]:
+    settings, clock, sca = segment.settings, segment.clock, segment.settings.sca
+    aperture = f"{sca.name}_{settings.region.name}"
+    time_series = settings.light_curve is not None
     return {
-        "exposure": _exposure(settings, clock),
+        "exposure": _exposure(segment),
         "observation": _observation(settings, clock),
         "subarray": _subarray(settings),
         "wcsinfo": _pointing(settings),
-        "instrument": {
-            "name": "NIRCAM",
-            "detector": sca.name,
-            "channel": sca.channel,
-            "module": sca.module,
-            "filter": settings.filter,
-            "pupil": "CLEAR",
-        },
+        "instrument": _instrument(settings),
         "program": {"title": "Simulated", "category": "COM", "pi_name": "none", "science_category": "Calibration"},
         "target": {
             "catalog_name": "SIMULATED",
@@ -171,19 +229,26 @@ def _metadata(settings: ExposureSettings, clock: _Clock) -> dict[str, dict[str, 
             "dec": TARGET[1],
             "proposer_name": "SIMULATED",
         },
-        "visit": {"tsovisit": False, "type": "PRIME_TARGETED_FIXED", "internal_target": False, "status": "SUCCESSFUL"},
+        "visit": {
+            "tsovisit": time_series,
+            "type": "PRIME_TARGETED_FIXED",
+            "internal_target": False,
+            "status": "SUCCESSFUL",
+        },
         "dither": {"primary_type": "NONE", "position_number": 1, "total_points": 1, "x_offset": 0.0, "y_offset": 0.0},
-        "aperture": {"name": f"{sca.name}_{settings.region.name}", "pps_name": f"{sca.name}_{settings.region.name}"},
+        "aperture": {"name": aperture, "pps_name": aperture},
         "pointing": {"ra_v1": TARGET[0], "dec_v1": TARGET[1], "pa_v3": 0.0},
         "ephemeris": {"velocity_x_bary": 0.0, "velocity_y_bary": 0.0, "velocity_z_bary": 0.0},
     }
 
 
-def _group_table(model: Any, settings: ExposureSettings, clock: _Clock) -> np.ndarray:
-    nints, ngroups, ny, nx = settings.shape
-    table = np.zeros(nints * ngroups, model.get_dtype("group"))
+def _group_table(model: Any, segment: _Segment) -> np.ndarray:
+    settings, clock = segment.settings, segment.clock
+    _, ngroups, ny, nx = settings.shape
+    table = np.zeros(len(segment.integrations) * ngroups, model.get_dtype("group"))
     for row, entry in enumerate(table):
         integration, group = divmod(row, ngroups)
+        integration += segment.integrations.start
         end = clock.group_end(integration, group)
         entry["integration_number"], entry["group_number"] = integration + 1, group + 1
         midnight = end.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -197,10 +262,10 @@ def _group_table(model: Any, settings: ExposureSettings, clock: _Clock) -> np.nd
     return table
 
 
-def _integration_table(model: Any, settings: ExposureSettings, clock: _Clock) -> np.ndarray:
-    table = np.zeros(settings.nints, model.get_dtype("int_times"))
-    for number, entry in enumerate(table):
-        begin, end = (_mjd(moment) for moment in clock.integration(number))
+def _integration_table(model: Any, segment: _Segment) -> np.ndarray:
+    table = np.zeros(len(segment.integrations), model.get_dtype("int_times"))
+    for number, entry in zip(segment.integrations, table):
+        begin, end = (_mjd(moment) for moment in segment.clock.integration(number))
         moments = (begin, (begin + end) / 2, end)
         entry["integration_number"] = number + 1
         for kind in ("MJD_UTC", "BJD_TDB"):
@@ -209,7 +274,7 @@ def _integration_table(model: Any, settings: ExposureSettings, clock: _Clock) ->
     return table
 
 
-def write_level1b(path: Path, settings: ExposureSettings, exposed: Exposed) -> None:
+def write_level1b(path: Path, settings: ExposureSettings, exposed: Exposed, *, segment: int = 0) -> None:
     """Write raw ramps as a level-1b file.
 
     Parameters
@@ -219,19 +284,23 @@ def write_level1b(path: Path, settings: ExposureSettings, exposed: Exposed) -> N
     settings : ExposureSettings
         The exposure.
     exposed : Exposed
-        Its samples.
+        Its samples, or those of a segment.
+    segment : int
+        Number of the segment, from 0.
     """
     from stdatamodels.jwst.datamodels import Level1bModel
 
-    clock = _Clock(settings)
+    part = _Segment(settings, _Clock(settings), segment)
     with Level1bModel(data=exposed.data) as model:
         if exposed.zeroframe is not None:
             model.zeroframe = exposed.zeroframe
-        model.group = _group_table(model, settings, clock)
-        model.int_times = _integration_table(model, settings, clock)
+        if settings.sca.instrument == "MIRI":
+            model.refout = reference_output(settings, part.integrations)
+        model.group = _group_table(model, part)
+        model.int_times = _integration_table(model, part)
         model.meta.telescope, model.meta.origin = "JWST", "SIMULATION"
-        model.meta.date = START.isoformat(timespec="milliseconds")
-        for section, values in _metadata(settings, clock).items():
+        model.meta.date = settings.start.isoformat(timespec="milliseconds")
+        for section, values in _metadata(part).items():
             for name, value in values.items():
                 if value is not None:
                     setattr(getattr(model.meta, section), name, value)

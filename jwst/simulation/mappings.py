@@ -16,16 +16,19 @@ DATE_KEYS = ("META.OBSERVATION.DATE", "META.OBSERVATION.TIME")
 NOT_APPLICABLE = "N/A"
 INSTRUMENTS = ("FGS", "MIRI", "NIRCAM", "NIRISS", "NIRSPEC")
 
+_BAND = "META.INSTRUMENT.BAND"
 _DETECTOR = "META.INSTRUMENT.DETECTOR"
 _EXP_TYPE = "META.EXPOSURE.TYPE"
 _FILTER = "META.INSTRUMENT.FILTER"
+_GRATING = "META.INSTRUMENT.GRATING"
 _PUPIL = "META.INSTRUMENT.PUPIL"
 _READPATT = "META.EXPOSURE.READPATT"
 _SUBARRAY = "META.SUBARRAY.NAME"
+_RECTANGLE = tuple(f"META.SUBARRAY.{name}" for name in ("XSTART", "YSTART", "XSIZE", "YSIZE"))
 
 _PARKEYS = {
     "area": (_DETECTOR, _FILTER, _PUPIL, _EXP_TYPE),
-    "dark": (_EXP_TYPE, _DETECTOR, _READPATT, _SUBARRAY),
+    "dark": (_DETECTOR, _READPATT, _SUBARRAY),
     "flat": (_DETECTOR, _FILTER, _PUPIL),
     "gain": (_DETECTOR, _SUBARRAY),
     "ipc": (_DETECTOR,),
@@ -38,11 +41,29 @@ _PARKEYS = {
     "trapdensity": (_DETECTOR,),
     "trappars": (_DETECTOR,),
 }
-_FGS_PARKEYS = {
-    **_PARKEYS,
-    "dark": (_DETECTOR, _READPATT, _SUBARRAY),
-    "flat": (_DETECTOR, _EXP_TYPE),
-    "mask": (_DETECTOR, _SUBARRAY, _EXP_TYPE),
+_OWN_PARKEYS: dict[str, dict[str, tuple[str, ...]]] = {
+    "NIRCAM": {"dark": (_EXP_TYPE, _DETECTOR, _READPATT, _SUBARRAY)},
+    "FGS": {"area": (_DETECTOR,), "flat": (_DETECTOR, _EXP_TYPE), "mask": (_DETECTOR, _SUBARRAY, _EXP_TYPE)},
+    "MIRI": {
+        "area": (_DETECTOR, _FILTER, _EXP_TYPE),
+        "emicorr": (_DETECTOR,),
+        "flat": (_DETECTOR, _FILTER, _BAND, _READPATT, _SUBARRAY),
+        "linearity": (_DETECTOR, _SUBARRAY, _BAND, _FILTER),
+        "readnoise": (_DETECTOR, _SUBARRAY, _READPATT),
+        "reset": (_DETECTOR, _SUBARRAY, _READPATT),
+        "rscd": (_DETECTOR,),
+    },
+    "NIRISS": {},
+    "NIRSPEC": {
+        "area": (_EXP_TYPE, _DETECTOR, _FILTER, _GRATING),
+        "dark": (_DETECTOR, _READPATT, _SUBARRAY, *_RECTANGLE),
+        "flat": (_DETECTOR, _FILTER, _GRATING, _EXP_TYPE),
+        "mask": (_DETECTOR, _SUBARRAY, _READPATT),
+        "pictureframe": (_DETECTOR,),
+        "refpix": (_DETECTOR, _READPATT),
+        "saturation": (_DETECTOR, _SUBARRAY),
+        "superbias": (_DETECTOR, _READPATT, _SUBARRAY, *_RECTANGLE),
+    },
 }
 
 _TYPES = """abvegaoffset apcorr area barshadow bkg camera collimator cubepar dark dflat disperser distortion drizpars
@@ -86,7 +107,7 @@ def parkeys(instrument: str, reftype: str) -> tuple[str, ...]:
     """
     if reftype.startswith("pars-"):
         return ("META.VISIT.TSOVISIT",) if reftype == "pars-detector1pipeline" else ()
-    return (_FGS_PARKEYS if instrument == "FGS" else _PARKEYS)[reftype]
+    return (_PARKEYS | _OWN_PARKEYS[instrument])[reftype]
 
 
 @dataclass(frozen=True)
@@ -100,7 +121,7 @@ class Rmap:
     reftype : str
         Reference type in lower case.
     matches : dict
-        Values of the match keys, and the file that they select.
+        Values of the match keys, and the file that they select, or "N/A".
     """
 
     instrument: str
@@ -122,7 +143,8 @@ class Rmap:
         lines = ["selector = Match({"]
         for values, file in sorted(self.matches.items()):
             key = values[0] if len(values) == 1 else values
-            lines.append(f"    {key!r} : UseAfter({{'1900-01-01 00:00:00' : {file!r}}}),")
+            found = repr(file) if file == NOT_APPLICABLE else f"UseAfter({{'1900-01-01 00:00:00' : {file!r}}})"
+            lines.append(f"    {key!r} : {found},")
         return _mapping_text(header, "\n".join([*lines, "})"]))
 
 

@@ -6,13 +6,14 @@ from concurrent.futures import Executor
 
 import numpy as np
 
-from jwst.simulation.detector import amplifier_map
+from jwst.simulation.detector import amplifier_map, to_science
+from jwst.simulation.detectors import DETECTOR_SIZE
+from jwst.simulation.physics import PHYSICS
+from jwst.simulation.readout import LINE_OVERHEAD
 from jwst.simulation.settings import ExposureSettings
-from jwst.simulation.subarrays import DETECTOR_SIZE
 
-__all__ = ["OneOverF", "level_drifts"]
+__all__ = ["LevelDrifts", "OneOverF"]
 
-LINE_OVERHEAD = 12
 COMMON_SHARE = 0.8
 SLOWEST_OWN_WAVE = 16
 COMMON = 0
@@ -34,19 +35,21 @@ class OneOverF:
         from scipy.fft import next_fast_len
 
         self.settings = settings
-        region = settings.region
-        self.columns = region.xsize // region.noutputs
+        region, sca = settings.region, settings.sca
+        self.rows, width = region.shape[::-1] if sca.transposed else region.shape
+        self.columns = width // region.noutputs
         self.line = self.columns + LINE_OVERHEAD
-        self.length = next_fast_len(self.line * region.ysize, real=True)
+        self.length = next_fast_len(self.line * self.rows, real=True)
         wave = np.maximum(np.arange(self.length // 2 + 1, dtype=np.float32), 1)
         harmonic = np.log(FULL_STREAM / 2) + np.euler_gamma
-        self.spectrum = (settings.noise.one_over_f * self.length / np.sqrt(4 * harmonic * wave)).astype(np.float32)
+        rms = settings.noise.one_over_f * PHYSICS[sca.instrument].correlated
+        self.spectrum = (rms * self.length / np.sqrt(4 * harmonic * wave)).astype(np.float32)
         self.spectrum[0] = 0
 
     def _stream(self, seed: tuple[int, ...]) -> np.ndarray:
-        """One time series, cut into lines: (ny, columns of an output) in the order of readout.
+        """One time series, cut into lines: (lines, pixels of an output in a line) in the order of readout.
 
-        Series ``COMMON`` is shared by four outputs; the slowest waves of the others are left to `level_drifts`.
+        Series ``COMMON`` is shared by four outputs; the slowest waves of the others are left to `LevelDrifts`.
         """
         from scipy.fft import irfft
 
@@ -54,9 +57,8 @@ class OneOverF:
         wave = random.view(np.complex64)[:, 0] * self.spectrum
         if seed[-1] != COMMON:
             wave[:SLOWEST_OWN_WAVE] = 0
-        rows = self.settings.region.ysize
-        series = irfft(wave, n=self.length)[: rows * self.line]
-        return series.reshape(rows, self.line)[:, : self.columns]
+        series = irfft(wave, n=self.length)[: self.rows * self.line]
+        return series.reshape(self.rows, self.line)[:, : self.columns]
 
     def plane(self, seed: tuple[int, ...], *, frames: int, pool: Executor) -> np.ndarray:
         """Return the noise of a group.
@@ -75,43 +77,58 @@ class OneOverF:
         (ny, nx) ndarray of float32, DN
             DMS orientation.
         """
-        region, sca = self.settings.region, self.settings.sca
-        outputs = region.noutputs
+        sca, outputs = self.settings.sca, self.settings.region.noutputs
         streams = list(pool.map(self._stream, [(*seed, n) for n in ([1] if outputs == 1 else range(outputs + 1))]))
         scale = np.float32(1 / np.sqrt(frames))
-        plane = np.empty((region.ysize, region.xsize), np.float32)
+        plane = np.empty((self.rows, self.columns * outputs), np.float32)
         if outputs == 1:
             np.multiply(streams[0], scale, out=plane)
         else:
             streams[0] *= scale * np.float32(np.sqrt(COMMON_SHARE))
             for number, own in enumerate(streams[1:]):
                 own *= scale * np.float32(np.sqrt(1 - COMMON_SHARE))
-                part = plane[:, number * self.columns : (number + 1) * self.columns]
-                np.add(streams[0], own, out=part)
-        return plane[:: np.sign(sca.slowaxis), :: np.sign(sca.fastaxis)]
+                np.add(streams[0], own, out=self._columns_of(plane, number))
+        return to_science(plane, sca)
+
+    def _columns_of(self, plane: np.ndarray, output: int) -> np.ndarray:
+        """Pixels that an output reads: a block of columns, or every fourth column (MIRI)."""
+        if self.settings.sca.instrument == "MIRI":
+            return plane[:, output :: self.settings.region.noutputs]
+        return plane[:, output * self.columns : (output + 1) * self.columns]
 
 
-def level_drifts(settings: ExposureSettings) -> np.ndarray:
-    """Return the level of every column in every group: random walks of amplifiers and of their odd columns.
+class LevelDrifts:
+    """Random walks of the levels of amplifiers, and of their odd columns (MIRI: odd rows).
 
     Parameters
     ----------
     settings : ExposureSettings
         The exposure.
-
-    Returns
-    -------
-    (nints, ngroups, nx) ndarray of float32, DN
-        Zero in the first group of the exposure.
     """
-    nints, ngroups, _, nx = settings.shape
-    if settings.region.noutputs == 1:
-        amplifier, odd = np.zeros(nx, np.int64), amplifier_map(settings.detector, settings.region)[1]
-    else:
-        amplifier, odd = amplifier_map(settings.detector, settings.region)
-    rng = np.random.default_rng((settings.seed, 103))
-    size = np.array([settings.noise.amplifier_drift, settings.noise.odd_even_drift])
-    steps = rng.standard_normal((nints * ngroups, 4, 2)) * size * np.sqrt(settings.group_time / DRIFT_TIME)
-    walk = np.cumsum(steps, axis=0) - steps[0]
-    levels = walk[:, amplifier, 0] + np.where(odd, walk[:, amplifier, 1], 0)
-    return levels.reshape(nints, ngroups, nx).astype(np.float32)
+
+    def __init__(self, settings: ExposureSettings) -> None:
+        nints, ngroups = settings.shape[:2]
+        self.amplifier, self.odd = amplifier_map(settings.detector, settings.region)
+        if settings.region.noutputs == 1:
+            self.amplifier = np.zeros_like(self.amplifier)
+        rng = np.random.default_rng((settings.seed, 103))
+        odd_even = 0.0 if settings.readout.irs2 else settings.noise.odd_even_drift
+        size = np.array([settings.noise.amplifier_drift, odd_even])
+        steps = rng.standard_normal((nints * ngroups, 4, 2)) * size * np.sqrt(settings.group_time / DRIFT_TIME)
+        self.walk = (np.cumsum(steps, axis=0) - steps[0]).reshape(nints, ngroups, 4, 2)
+
+    def plane(self, integration: int, group: int) -> np.ndarray:
+        """Return the levels of a group.
+
+        Parameters
+        ----------
+        integration, group : int
+            Counted from 0.
+
+        Returns
+        -------
+        (ny or 1, nx or 1) ndarray of float32, DN
+            Zero in the first group of the exposure.
+        """
+        walk = self.walk[integration, group]
+        return (walk[self.amplifier, 0] + np.where(self.odd, walk[self.amplifier, 1], 0)).astype(np.float32)

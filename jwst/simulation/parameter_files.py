@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jwst.simulation.references import REFERENCE_META
+from jwst.simulation.reference_request import REFERENCE_META
 
 __all__ = ["ParameterFile", "detector1_parameters", "write_parameter_file"]
 
@@ -45,27 +45,38 @@ class ParameterFile:
         return tree
 
 
-def detector1_parameters(*, traps: bool) -> tuple[ParameterFile, ...]:
-    """Return the parameter files of stage 1 for NIRCam imaging.
+_SNOWBALLS = {"rejection_threshold": 4.0, "expand_large_events": True, "min_jump_area": 15.0, "expand_factor": 1.75}
+_SHOWERS = {"rejection_threshold": 4.0, "find_showers": True, "time_masked_after_shower": 0.0}
+
+
+def detector1_parameters(*, traps: bool, instrument: str = "NIRCAM") -> tuple[ParameterFile, ...]:
+    """Return the parameter files of stage 1.
 
     Parameters
     ----------
     traps : bool
         Switch on the trap model of persistence, which the released pipeline 3.0.0 does not know.
+    instrument : str
+        Instrument name.
 
     Returns
     -------
     tuple of ParameterFile
+        Interpixel capacitance is not corrected, because simulated pixels have none. MIRI looks for showers and
+        subtracts the interference; the others look for snowballs.
     """
     skipped = ParameterFile("jwst.ipc.ipc_step.IPCStep", "ipc", {"skip": True})
-    persistence = {"skip": False, "algorithm": "traps"} if traps else {"skip": True}
-    jump = {"rejection_threshold": 4.0, "expand_large_events": True, "min_jump_area": 15.0, "expand_factor": 1.75}
-    return (
+    persistence = {"skip": False, "algorithm": "traps"} if traps and instrument == "NIRCAM" else {"skip": True}
+    jump = _SHOWERS if instrument == "MIRI" else _SNOWBALLS
+    files = (
         ParameterFile("jwst.pipeline.calwebb_detector1.Detector1Pipeline", "calwebb_detector1", steps=(skipped,)),
         skipped,
         ParameterFile("jwst.jump.jump_step.JumpStep", "jump", jump),
         ParameterFile("jwst.persistence.persistence_step.PersistenceStep", "persistence", persistence),
     )
+    if instrument != "MIRI":
+        return files
+    return (*files, ParameterFile("jwst.emicorr.emicorr_step.EmiCorrStep", "emicorr", {"skip": False}))
 
 
 def write_parameter_file(path: Path, parameters: ParameterFile, *, instrument: str = "NIRCAM") -> None:

@@ -9,13 +9,15 @@ frame, because the mean of clipped frames is no function of the mean signal.
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from jwst.simulation.detector import DetectorTruth
-from jwst.simulation.noise import OneOverF, level_drifts
+from jwst.simulation.effects import Effects, effects_for
+from jwst.simulation.irs2 import IRS2_LINES, Irs2Frame
+from jwst.simulation.noise import LevelDrifts, OneOverF
 from jwst.simulation.response import averaging_offset, respond
 from jwst.simulation.settings import ExposureSettings
 
@@ -36,10 +38,12 @@ class _Light:
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """What the tiles of one group need."""
+    """What the tiles of one group need; ``place`` is the integration in the array, not in the exposure."""
 
     integration: int
+    place: int
     number: int
+    linear: np.ndarray | float
     level: np.ndarray
     correlated: np.ndarray
     zero_correlated: np.ndarray | None
@@ -55,10 +59,18 @@ class Exposed:
         Ramps.
     zeroframe : (nints, ny, nx) ndarray of uint16 or None, DN
         First frames, where groups are means of several.
+    noise : (nints, ngroups, ny, nx) ndarray of float32 or None, DN
+        1/f noise that the groups contain, if it was to be kept.
     """
 
     data: np.ndarray
     zeroframe: np.ndarray | None
+    noise: np.ndarray | None = None
+
+
+def _part(plane: np.ndarray, rows: slice) -> np.ndarray:
+    """Rows of a plane; a single row stands for all."""
+    return plane if plane.shape[0] == 1 else plane[rows]
 
 
 class _Tile:
@@ -71,6 +83,7 @@ class _Tile:
         self.gain, self.full_well = detector.gain[rows], detector.full_well[rows]
         self.coeffs = detector.coeffs[:, rows]
         self.electrons = np.zeros(self.rate.shape, np.float32)
+        self.pedestal: np.ndarray | None = None
         hits = light.hits[(light.hits["y"] >= rows.start) & (light.hits["y"] < rows.stop)]
         self.frame = hits["frame"]
         self.pixel = (hits["y"] - rows.start) * self.rate.shape[1] + hits["x"]
@@ -93,6 +106,14 @@ class _Tile:
         self.bright_place = place[self.pixel[chosen]]
         self.bright_electrons = np.zeros(len(self.bright))
 
+    def _set_pedestal(self, linear: np.ndarray | float) -> None:
+        """Take the signal that is there without electrons."""
+        pedestal = self.job.detector.pedestal
+        if isinstance(linear, np.ndarray):
+            self.pedestal = linear[self.rows] + np.float32(pedestal)
+        elif pedestal + linear:
+            self.pedestal = np.full(self.rate.shape, pedestal + linear, np.float32)
+
     def _add_hits(self, image: np.ndarray, first: int, stop: int, *, average_end: int | None = None) -> None:
         """Add the charge of frames first to stop-1; up to ``average_end``, weighted by the part that the mean sees."""
         low, high = np.searchsorted(self.frame, (first, stop))
@@ -102,13 +123,17 @@ class _Tile:
         np.add.at(image.reshape(-1), self.pixel[low:high], charge)
 
     def _response(self, electrons: np.ndarray) -> np.ndarray:
-        return respond(np.minimum(electrons, self.full_well) / self.gain, self.coeffs)
+        signal = np.minimum(electrons, self.full_well) / self.gain
+        if self.pedestal is not None:
+            signal += self.pedestal
+        return respond(signal, self.coeffs)
 
     def _bright_frames(self, rng: np.random.Generator, group: int) -> tuple[np.ndarray, np.ndarray]:
         """Follow the bright pixels to the end of a group: mean raw signal, and raw signal of the first frame."""
         readout = self.job.readout
         first, stop = group * readout.period, group * readout.period + readout.nframes
         rate, gain, full_well = (plane.ravel()[self.bright] for plane in (self.rate, self.gain, self.full_well))
+        pedestal = np.float32(0) if self.pedestal is None else self.pedestal.ravel()[self.bright]
         coeffs = self.coeffs.reshape(4, -1)[:, self.bright]
         total, zero = np.zeros(len(self.bright)), np.zeros(len(self.bright))
         for frame in range(max(first - readout.groupgap, 0), stop):
@@ -116,7 +141,7 @@ class _Tile:
             low, high = np.searchsorted(self.bright_frame, (frame, frame + 1))
             np.add.at(self.bright_electrons, self.bright_place[low:high], self.bright_charge[low:high])
             if frame >= first:
-                raw = respond(np.minimum(self.bright_electrons, full_well) / gain, coeffs)
+                raw = respond(np.minimum(self.bright_electrons, full_well) / gain + pedestal, coeffs)
                 total += raw
                 zero = raw if frame == first else zero
         return total / readout.nframes, zero
@@ -124,6 +149,7 @@ class _Tile:
     def expose(self, group: _Group) -> None:
         """Collect the light of the next group and write its samples."""
         readout, number = self.job.readout, group.number
+        self._set_pedestal(group.linear)
         rng = np.random.default_rng((self.job.settings.seed, 202, group.integration, number, self.rows.start))
         first, stop = number * readout.period, number * readout.period + readout.nframes
         last = first - readout.groupgap if number else 0
@@ -146,7 +172,7 @@ class _Tile:
         if group.zero_correlated is not None:
             first_read = self._zero_frame(rng, group, bright_first)
         raw += self._noise(rng, during, first_read)
-        self._digitize(raw, group.correlated, group.level, self.job.data[group.integration, number])
+        self._digitize(raw, group.correlated, group.level, self.job.data[group.place, number])
         if during is not None:
             self.electrons += during
         self._add_hits(self.electrons, first + 1, stop)
@@ -174,29 +200,36 @@ class _Tile:
         zero.reshape(-1)[self.bright] = bright
         read = rng.standard_normal(zero.shape, dtype=np.float32) * np.sqrt(self.job.read_variance[self.rows])
         zero += read
-        self._digitize(zero, group.zero_correlated, group.level, self.job.zeroframe[group.integration])
+        self._digitize(zero, group.zero_correlated, group.level, self.job.zeroframe[group.place])
         return read
 
     def _digitize(self, raw: np.ndarray, correlated: np.ndarray, level: np.ndarray, out: np.ndarray) -> None:
         """Add reset level, bias, correlated noise and drifts; write the converted numbers."""
         raw += self.reset
         raw += correlated[self.rows]
-        raw += level
-        np.rint(raw, out=raw)
-        np.clip(raw, 0, ADC_LIMIT, out=raw)
-        out[self.rows] = raw
+        raw += _part(level, self.rows)
+        out[self.job.lines(self.rows)] = convert(raw)
+
+
+def convert(raw: np.ndarray) -> np.ndarray:
+    """Return what the converter makes of levels, rounded and clipped in place: ndarray of float32, 0 to 65535 DN."""
+    np.rint(raw, out=raw)
+    return np.clip(raw, 0, ADC_LIMIT, out=raw)
 
 
 class _Job:
     """One exposure under way: settings, truth, and the arrays to fill."""
 
-    def __init__(self, settings: ExposureSettings, detector: DetectorTruth) -> None:
+    def __init__(self, settings: ExposureSettings, detector: DetectorTruth, integrations: range) -> None:
         self.settings, self.detector, self.readout = settings, detector, settings.readout
+        self.integrations = integrations
         self.frames = settings.readout.frames(settings.ngroups)
         self.read_variance = (detector.read_noise * np.float32(settings.noise.read_noise)) ** 2
-        self.data = np.empty(settings.shape, np.uint16)
-        nints, _, ny, nx = settings.shape
-        self.zeroframe = np.empty((nints, ny, nx), np.uint16) if settings.readout.nframes > 1 else None
+        self.irs2 = Irs2Frame(settings, detector) if settings.readout.irs2 else None
+        nints, (_, ngroups, ny, nx) = len(integrations), settings.shape
+        self.data = np.empty((nints, ngroups, IRS2_LINES if self.irs2 else ny, nx), np.uint16)
+        self.zeroframe = np.empty((nints, ny, nx), np.uint16) if settings.zero_frame else None
+        self.noise = np.empty((nints, ngroups, ny, nx), np.float32) if settings.keep_noise else None
 
     def tile_rows(self) -> list[slice]:
         """Rows of the tiles."""
@@ -204,9 +237,50 @@ class _Job:
         step = max(TILE_PIXELS // nx, 1)
         return [slice(start, min(start + step, ny)) for start in range(0, ny, step)]
 
+    def lines(self, rows: slice) -> slice | np.ndarray:
+        """Return where rows of pixels lie in the data."""
+        return rows if self.irs2 is None else self.irs2.normal_rows[rows]
 
-def expose(settings: ExposureSettings, detector: DetectorTruth, rate: np.ndarray, hits: np.ndarray) -> Exposed:
-    """Make the raw ramps of an exposure.
+
+class _Offsets:
+    """What is added to whole planes: effects, drifts, 1/f noise."""
+
+    def __init__(self, job: _Job, effects: Effects, pool: Executor) -> None:
+        self.job, self.effects, self.pool = job, effects, pool
+        self.drifts = LevelDrifts(job.settings)
+        self.correlated = OneOverF(job.settings)
+
+    def group(self, place: int, integration: int, number: int) -> _Group:
+        """Collect the offsets of a group, and keep its noise if that is wanted."""
+        job = self.job
+        seed, frames = (job.settings.seed, 203, integration, number), job.readout.nframes
+        if job.irs2 is None:
+            plane = self.correlated.plane((*seed, 0), frames=frames, pool=self.pool)
+        else:
+            noise = job.irs2.noise((*seed, 0), frames=frames, pool=self.pool)
+            plane = noise[job.irs2.normal_rows]
+            drifts = self.drifts.walk[integration, number, :, 0]
+            job.irs2.write_references(job.data[place, number], noise, drifts=drifts, seed=(*seed, 2))
+        if job.noise is not None:
+            job.noise[place, number] = plane
+        zero = None
+        if number == 0 and job.zeroframe is not None:
+            zero = self.correlated.plane((*seed, 1), frames=1, pool=self.pool)
+        level, raw = self.drifts.plane(integration, number), self.effects.raw(integration, number)
+        if isinstance(raw, np.ndarray):
+            level = level + raw
+        return _Group(integration, place, number, self.effects.linear(integration, number), level, plane, zero)
+
+
+def expose(
+    settings: ExposureSettings,
+    detector: DetectorTruth,
+    *,
+    rate: np.ndarray,
+    hits: np.ndarray,
+    integrations: range | None = None,
+) -> Exposed:
+    """Make the raw ramps of an exposure or of a segment of it.
 
     Parameters
     ----------
@@ -217,30 +291,29 @@ def expose(settings: ExposureSettings, detector: DetectorTruth, rate: np.ndarray
     rate : (ny, nx) ndarray of float32, electrons per second
         Light as the pixels see it, without dark current.
     hits : (n,) ndarray of `jwst.simulation.cosmic_rays.HITS`
-        Cosmic rays.
+        Cosmic rays of the whole exposure.
+    integrations : range, optional
+        Integrations to make; by default all.
 
     Returns
     -------
     Exposed
-        Independent of the number of threads.
+        Independent of the number of threads, and the same for an integration in any segment.
 
     Notes
     -----
     Beside the result a few planes are kept: one group of all tiles is made at a time.
     """
-    job = _Job(settings, detector)
-    per_frame = (rate + detector.dark) * np.float32(settings.region.frame_time)
-    levels, correlated = level_drifts(settings), OneOverF(settings)
+    job = _Job(settings, detector, range(settings.nints) if integrations is None else integrations)
+    curve = None if settings.light_curve is None else settings.light_curve.factors(settings.nints)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for integration in range(settings.nints):
+        offsets = _Offsets(job, effects_for(settings, detector, rate), pool)
+        for place, integration in enumerate(job.integrations):
+            seen = rate if curve is None else rate * np.float32(curve[integration])
+            per_frame = (seen + detector.dark) * np.float32(settings.frame_time)
             light = _Light(per_frame, hits[hits["integration"] == integration])
             tiles = [_Tile(job, rows, light, integration) for rows in job.tile_rows()]
             for number in range(settings.ngroups):
-                seed = (settings.seed, 203, integration, number)
-                plane = correlated.plane((*seed, 0), frames=job.readout.nframes, pool=pool)
-                zero = None
-                if number == 0 and job.zeroframe is not None:
-                    zero = correlated.plane((*seed, 1), frames=1, pool=pool)
-                group = _Group(integration, number, levels[integration, number], plane, zero)
+                group = offsets.group(place, integration, number)
                 list(pool.map(lambda tile, group=group: tile.expose(group), tiles))
-    return Exposed(job.data, job.zeroframe)
+    return Exposed(job.data, job.zeroframe, job.noise)

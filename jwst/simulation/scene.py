@@ -1,4 +1,4 @@
-"""Sky, stars and galaxies, as electrons per second and pixel."""
+"""Sky, stars, galaxies and spectra, as electrons per second and pixel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from math import floor
 
 import numpy as np
 
-from jwst.simulation.subarrays import DETECTOR_SIZE, Subarray
+from jwst.simulation.detectors import BORDER, DETECTOR_SIZE
+from jwst.simulation.subarrays import Subarray
 from stpipe.exceptions import InputError
 
 __all__ = ["Scene", "render_scene"]
@@ -19,11 +20,16 @@ CORE_FRACTION = 0.72
 SMALL_STAMP = 12
 LARGE_STAMP = 96
 BRIGHT_STAR = 3000.0
+TRACE_SIGMA = 1.2
+TRACE_REACH = 8.0
+LINES = 6
+BLIND_EDGES = ("SUB32", "SUB512", "SUB512S")
+"""Subarrays of NIRSpec whose edges see no light and serve as reference pixels (spec refpix.md §C1)."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A field of sky, stars and galaxies.
+    """A field of sky, stars, galaxies and spectra.
 
     Parameters
     ----------
@@ -39,6 +45,14 @@ class Scene:
         Faintest and brightest galaxy, electrons per second.
     seed : int
         Seed of positions and fluxes, apart from the seed of the noise.
+    traces : int
+        Spectra, spread over the full detector.
+    trace_flux : tuple of float
+        Faintest and brightest spectrum, electrons per second and pixel along it, at its ridge.
+    dispersion : str
+        Axis along which the spectra run, "x" or "y".
+    curvature : float
+        How far their ends lie beside their middle, pixels.
 
     Raises
     ------
@@ -53,10 +67,17 @@ class Scene:
     slope: float = 0.7
     galaxy_flux: tuple[float, float] = (20.0, 3000.0)
     seed: int = 5
+    traces: int = 0
+    trace_flux: tuple[float, float] = (5.0, 300.0)
+    dispersion: str = "x"
+    curvature: float = 0.0
 
     def __post_init__(self) -> None:
-        ranges = (self.star_flux, self.galaxy_flux)
-        if self.sky < 0 or self.stars < 0 or self.galaxies < 0 or any(not 0 < low < high for low, high in ranges):
+        ranges = (self.star_flux, self.galaxy_flux, self.trace_flux)
+        if self.dispersion not in ("x", "y"):
+            raise InputError(f"Spectra run along 'x' or 'y', not {self.dispersion!r}.")
+        numbers = (self.sky, self.stars, self.galaxies, self.traces)
+        if min(numbers) < 0 or any(not 0 < low < high for low, high in ranges):
             raise InputError(f"A scene has rates and numbers of at least zero, and ranges (faint, bright): {self}")
 
 
@@ -108,6 +129,23 @@ def _profile(source: _Source, dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
     return CORE_FRACTION * core + (1 - CORE_FRACTION) * wings
 
 
+def _add_traces(scene: Scene, region: Subarray, rate: np.ndarray) -> None:
+    """Add spectra: a Gaussian across, a smooth continuum with some emission lines along."""
+    rng = np.random.default_rng((scene.seed, 2))
+    light = rate if scene.dispersion == "x" else rate.T
+    starts = (region.xstart, region.ystart) if scene.dispersion == "x" else (region.ystart, region.xstart)
+    along, across = (np.arange(size) + start - 1.0 for start, size in zip(starts, light.shape[::-1]))
+    bend = scene.curvature * (2 * along / DETECTOR_SIZE - 1) ** 2
+    fluxes = _power_law(rng, scene.trace_flux, scene.slope, scene.traces)
+    for number, flux in enumerate(fluxes):
+        ridge = (number + rng.random()) / scene.traces * DETECTOR_SIZE + bend
+        continuum = 1 + 0.4 * np.sin(along / 300 + 6 * rng.random())
+        for line in rng.random(LINES) * DETECTOR_SIZE:
+            continuum += np.exp(-0.5 * ((along - line) / TRACE_SIGMA) ** 2)
+        near = (across > ridge.min() - TRACE_REACH) & (across < ridge.max() + TRACE_REACH)
+        light[near] += flux * continuum * np.exp(-0.5 * ((across[near, None] - ridge) / TRACE_SIGMA) ** 2)
+
+
 def render_scene(scene: Scene, region: Subarray) -> np.ndarray:
     """Return the light of a scene on a rectangle of a detector.
 
@@ -133,4 +171,8 @@ def render_scene(scene: Scene, region: Subarray) -> np.ndarray:
         if x0 < x1 and y0 < y1:
             dx, dy = np.arange(x0, x1) - x, (np.arange(y0, y1) - y)[:, None]
             rate[y0:y1, x0:x1] += source.flux * _profile(source, dx, dy)
+    if scene.traces:
+        _add_traces(scene, region, rate)
+    if region.name in BLIND_EDGES:
+        rate[:, :BORDER] = rate[:, -BORDER:] = 0
     return rate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,12 @@ class Truth:
         Readout pattern.
     group_time : float
         Seconds from group to group.
+    showers : (m,) structured ndarray
+        Showers, see `jwst.simulation.cosmic_rays.SHOWERS`.
+    light_curve : (nints,) ndarray of float64
+        Light of each integration in units of that out of transit; ``rate`` is the mean over the integrations.
+    noise : (nints, ngroups, ny, nx) ndarray of float32, DN
+        1/f noise of every group, if the settings asked to keep it; else empty.
     """
 
     rate: np.ndarray
@@ -48,6 +54,9 @@ class Truth:
     nframes: int
     groupgap: int
     group_time: float
+    showers: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    light_curve: np.ndarray = field(default_factory=lambda: np.ones(0))
+    noise: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0, 0), np.float32))
 
     def save(self, path: str | Path) -> None:
         """Write a numpy archive."""

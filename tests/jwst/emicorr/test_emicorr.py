@@ -92,9 +92,19 @@ def test_the_table_gives_the_wave(monkeypatch):
     looked_up = data.copy()
     correct(data)
     monkeypatch.setattr(joint, "FEW", 0)
+    monkeypatch.setattr(joint, "_Direct", None)
     correct(looked_up)
-    assert not np.array_equal(looked_up, data)
-    np.testing.assert_allclose(looked_up, data, atol=2.5e-4, rtol=0)
+    np.testing.assert_allclose(looked_up, data, rtol=1.2e-7, atol=1e-6)
+
+
+def test_the_table_is_as_exact_as_single_precision():
+    samples = np.sin(2 * np.pi * (np.arange(500) + 0.5) / 500) + 0.1 * np.cos(20 * np.pi * np.arange(500) / 500)
+    waveform, phase = joint.Waveform(samples), np.random.default_rng(4).random((8, 50))
+    table = joint._Tabulated(waveform, phase)
+    table.scale(3.0)
+    for shift in (0.0, 0.30001, 0.99999):
+        exact = np.repeat(3.0 * waveform((phase + shift) % 1), 4, axis=1)
+        np.testing.assert_allclose(table.rows(slice(2, 5), shift), exact[2:5], rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize("settings", [JOINT, SEQUENTIAL])

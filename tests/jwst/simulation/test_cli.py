@@ -25,11 +25,30 @@ def test_simulate_writes_exposure_and_cache(tmp_path, capsys):
     assert (tmp_path / "crds" / "config" / "jwst" / "server_config").exists()
 
 
+def test_simulate_writes_segments_of_a_time_series(tmp_path, capsys):
+    from stdatamodels.jwst import datamodels
+
+    shape = ["--detector", "miriMAGE", "--subarray", "sub64", "--ngroups", "2", "--nints", "4", "--segments", "2"]
+    more = ["--transit", "0.1", "--start", "2024-05-01T08:00", "--one-over-f", "0", "--keep-noise", "--traces", "3"]
+    assert main(["simulate", "-o", str(tmp_path), *shape, *more]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.partition("_01101_")[2] for line in printed] == [
+        f"00001-seg{number:03d}_mirimage_{kind}" for number in (1, 2) for kind in ("uncal.fits", "truth.npz")
+    ]
+    with datamodels.open(printed[2]) as model:
+        assert model.meta.observation.date == "2024-05-01"
+        assert model.meta.exposure.readpatt == "FASTR1"
+        assert model.meta.exposure.integration_start == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
         (["simulate", "--subarray", "SUB99"], "has no subarray 'SUB99'"),
         (["simulate", "--ngroups", "0"], "at least one group"),
+        (["simulate", "--detector", "NRS1", "--readpatt", "fast"], "NRSRAPID"),
+        (["simulate", "--transit", "2"], "transit"),
+        (["crds-cache", "/tmp/nowhere", "--detector", "NIS", "--readpatt", "DEEP8"], "DEEP8"),
         (["crds-cache", "/proc/nowhere"], "/proc/nowhere"),
     ],
 )

@@ -12,7 +12,7 @@ from jwst.simulation import ExposureSettings, Subarray, cache_for, make_detector
 from jwst.simulation.crds_cache import CacheSettings, Coverage, DarkSettings, write_cache
 from jwst.simulation.mappings import reference_types
 from jwst.simulation.parameter_files import detector1_parameters
-from jwst.simulation.references import MAKERS
+from jwst.simulation.references import TYPES
 from stpipe.exceptions import InputError
 
 REGION = Subarray("SUB64P", 1985, 1985, 64, 64)
@@ -66,14 +66,14 @@ def test_sums_of_mappings_are_right(cache):
 
 
 def test_crds_finds_every_reference(bestrefs):
-    found = bestrefs(*MAKERS)
+    found = bestrefs(*TYPES["NIRCAM"])
     for reftype, path in found.items():
         assert f"jwst_nircam_{reftype}_0001" in path
 
 
 def test_crds_finds_parameter_files_and_knows_what_is_missing(bestrefs):
     parameters = {parameters.reftype for parameters in detector1_parameters(traps=True)}
-    missing = [reftype for reftype in reference_types() if reftype not in MAKERS and reftype not in parameters]
+    missing = [reftype for reftype in reference_types() if reftype not in TYPES["NIRCAM"] and reftype not in parameters]
     found = bestrefs(*parameters, *missing)
     assert all(found[reftype].endswith(".asdf") for reftype in parameters)
     assert {found[reftype] for reftype in missing} == {"NOT FOUND n/a"}
@@ -138,6 +138,24 @@ def test_inverse_coefficients_undo_the_correction(tmp_path):
     with LinearityModel(root / "references" / "jwst" / "nircam" / "jwst_nircam_linearity_0001.fits") as model:
         signal = np.full(model.coeffs.shape[1:], 20000, np.float32)
         np.testing.assert_allclose(linearize(linearize(signal, model.inv_coeffs), model.coeffs), signal, rtol=1e-5)
+
+
+def test_guiders_with_science_references_get_no_others(tmp_path):
+    science = ExposureSettings("GUIDER1", "SUB32LL", ngroups=2)
+    root = cache_for(tmp_path, [science], guiders=("GUIDER1",))
+    names = {path.name for path in (root / "references" / "jwst" / "fgs").iterdir()}
+    assert sum("_gain_" in name for name in names) == 1
+
+
+def test_kernels_for_every_pixel(tmp_path):
+    from stdatamodels.jwst.datamodels import IPCModel
+
+    settings = ExposureSettings("MIRIMAGE", "SUB64", ngroups=2)
+    root = cache_for(tmp_path, [settings], kernels=("MIRIMAGE",))
+    with IPCModel(root / "references" / "jwst" / "miri" / "jwst_miri_ipc_0001.fits") as model:
+        assert model.data.shape == (3, 3, 1024, 1032)
+        np.testing.assert_allclose(model.data.sum(axis=(0, 1)), 1, atol=1e-6)
+        assert len(np.unique(model.data[0, 1, :8, :8])) > 30
 
 
 def test_unknown_guider(tmp_path):

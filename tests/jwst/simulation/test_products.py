@@ -8,6 +8,7 @@ import pytest
 from jwst.lib.dqflags import JUMP_DET
 from jwst.simulation import ExposureSettings, Scene, Truth, compare_with_truth, simulate
 from jwst.simulation.judge import judge_hits, judge_rate
+from jwst.simulation.judge_noise import judge_noise
 from jwst.simulation.picture import Panel, draw_panels
 from stpipe.exceptions import InputError
 
@@ -122,6 +123,25 @@ def test_judge_counts_hits(truth):
     assert (summary.hits, summary.found, summary.false_alarms) == (3, 3, 0)
     groupdq[1, 1] = JUMP_DET
     assert judge_hits(groupdq, known).false_alarms == pytest.approx(0.1, rel=0.01)
+
+
+def test_judge_measures_noise_that_is_left(truth):
+    import dataclasses
+
+    rng = np.random.default_rng(8)
+    noise = np.cumsum(rng.standard_normal((2, 5, 64, 64)), axis=-1).astype(np.float32)
+    known = dataclasses.replace(truth, noise=noise)
+    ramp = 40.0 * np.arange(5)[:, None, None] + 0.3 * noise + rng.standard_normal(noise.shape)
+    groupdq = np.zeros(noise.shape, np.uint8)
+    groupdq[1, 3] = JUMP_DET
+    ramp[1, 3] += 20 * noise[1, 3]
+    summary = judge_noise(ramp, known, groupdq=groupdq)
+    assert summary.left == pytest.approx(0.3, abs=0.01)
+    assert summary.power == pytest.approx(0.09, abs=0.01)
+    with pytest.raises(InputError, match="keep_noise"):
+        judge_noise(ramp, truth)
+    with pytest.raises(InputError, match="shape"):
+        judge_noise(ramp[:1], known)
 
 
 def test_summary_of_files_is_readable(exposure, truth):

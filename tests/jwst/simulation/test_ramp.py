@@ -8,10 +8,10 @@ import os
 import numpy as np
 import pytest
 
+from jwst.simulation import ramp
 from jwst.simulation.cosmic_rays import HITS, draw_hits
 from jwst.simulation.detector import DetectorTruth
-from jwst.simulation.noise import OneOverF, level_drifts
-from jwst.simulation.ramp import expose
+from jwst.simulation.noise import LevelDrifts, OneOverF
 from jwst.simulation.settings import ExposureSettings, NoiseSettings
 from jwst.simulation.subarrays import Subarray
 
@@ -39,7 +39,11 @@ def settings(**changes: object) -> ExposureSettings:
 
 
 def light(per_frame: float, region: Subarray = REGION) -> np.ndarray:
-    return np.full((region.ysize, region.xsize), per_frame / region.frame_time, np.float32)
+    return np.full(region.shape, per_frame / ExposureSettings(subarray=region).frame_time, np.float32)
+
+
+def expose(chosen: ExposureSettings, detector: DetectorTruth, rate: np.ndarray, hits: np.ndarray) -> ramp.Exposed:
+    return ramp.expose(chosen, detector, rate=rate, hits=hits)
 
 
 @pytest.mark.parametrize("readpatt", ["RAPID", "BRIGHT1", "SHALLOW4", "DEEP8"])
@@ -114,7 +118,7 @@ def test_number_of_threads_does_not_matter(monkeypatch):
     results = []
     for number in (1, 4):
         monkeypatch.setattr(os, "cpu_count", lambda number=number: number)
-        results.append(expose(chosen, detector, light(5.0, tall), draw_hits(chosen, detector.reference)).data)
+        results.append(expose(chosen, detector, light(5.0, tall), draw_hits(chosen, detector.reference).pixels).data)
     np.testing.assert_array_equal(*results)
 
 
@@ -133,20 +137,20 @@ def test_one_over_f_is_correlated_along_rows():
 
 def test_drifts_belong_to_amplifiers_and_odd_columns():
     chosen = ExposureSettings(subarray=Subarray("STRIPE", 1, 1, 2048, 8, 4), ngroups=3)
-    levels = level_drifts(chosen)
-    assert not levels[0, 0].any()
-    assert len(np.unique(levels[0, 2])) == 8
-    assert len(np.unique(levels[0, 2, 0:512:2])) == 1
+    drifts = LevelDrifts(chosen)
+    assert not drifts.plane(0, 0).any()
+    assert len(np.unique(drifts.plane(0, 2))) == 8
+    assert len(np.unique(drifts.plane(0, 2)[0, 0:512:2])) == 1
 
 
 def test_hits_lie_inside_and_grow_with_time():
     reference = np.zeros((64, 64), bool)
     reference[:4] = True
     rays, balls = NoiseSettings(cosmic_rays=3000, snowballs=0), NoiseSettings(cosmic_rays=0, snowballs=1000)
-    few, many = (draw_hits(settings(noise=rays, nints=number), reference) for number in (5, 20))
+    few, many = (draw_hits(settings(noise=rays, nints=number), reference).pixels for number in (5, 20))
     assert 3 < len(many) / len(few) < 5
     assert not many["snowball"].any()
-    assert draw_hits(settings(noise=balls, nints=20), reference)["snowball"].all()
+    assert draw_hits(settings(noise=balls, nints=20), reference).pixels["snowball"].all()
     assert many["y"].min() >= 4
     assert max(many["y"].max(), many["x"].max()) < 64
     assert many["electrons"].min() > 5
