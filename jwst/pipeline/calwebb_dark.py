@@ -13,41 +13,16 @@ from jwst.group_scale.group_scale_step import GroupScaleStep
 from jwst.ipc.ipc_step import IPCStep
 from jwst.lastframe.lastframe_step import LastFrameStep
 from jwst.linearity.linearity_step import LinearityStep
-from jwst.pipeline.ramp_pipeline import RampPipeline
+from jwst.pipeline.ramp_pipeline import RampPipeline, steps_to_linearity
 from jwst.refpix.refpix_step import RefPixStep
 from jwst.reset.reset_step import ResetStep
 from jwst.rscd.rscd_step import RscdStep
 from jwst.saturation.saturation_step import SaturationStep
 from jwst.superbias.superbias_step import SuperBiasStep
 
-__all__ = ["DarkPipeline", "dark_order"]
+__all__ = ["DarkPipeline"]
 
 log = logging.getLogger(__name__)
-
-_MIRI = (
-    "group_scale",
-    "dq_init",
-    "emicorr",
-    "saturation",
-    "ipc",
-    "firstframe",
-    "lastframe",
-    "reset",
-    "linearity",
-    "rscd",
-)
-_NEAR_INFRARED = ("group_scale", "dq_init", "saturation", "ipc", "superbias", "refpix", "linearity")
-
-
-def dark_order(instrument: str | None) -> tuple[str, ...]:
-    """Keys of the steps of calwebb_dark in the order in which they run.
-
-    Parameters
-    ----------
-    instrument : str or None
-        ``meta.instrument.name``; anything but MIRI means near infrared.
-    """
-    return _MIRI if instrument == "MIRI" else _NEAR_INFRARED
 
 
 class DarkPipeline(RampPipeline):
@@ -75,7 +50,7 @@ class DarkPipeline(RampPipeline):
 
     def planned_steps(self, parameters: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the keys of the steps in the order in which they run for the instrument of an exposure."""
-        return dark_order(parameters.get("meta.instrument.name"))
+        return steps_to_linearity(parameters.get("meta.instrument.name"))
 
     def process(self, input: Any) -> Any:
         """Process one exposure.
@@ -100,7 +75,7 @@ class DarkPipeline(RampPipeline):
         log.info("Starting %s", self.class_alias)
         ramp = self._open_ramp(input)
         del input
-        for key in dark_order(self._instrument):
+        for key in steps_to_linearity(self._instrument):
             ramp = getattr(self, key).run(ramp)
         log.info("Ending %s", self.class_alias)
         return ramp

@@ -20,7 +20,7 @@ from jwst.lastframe.lastframe_step import LastFrameStep
 from jwst.linearity.linearity_step import LinearityStep
 from jwst.persistence.persistence_step import PersistenceStep
 from jwst.picture_frame.picture_frame_step import PictureFrameStep
-from jwst.pipeline.ramp_pipeline import RampPipeline
+from jwst.pipeline.ramp_pipeline import RampPipeline, steps_to_linearity
 from jwst.ramp_fitting.ramp_fit_step import RampFitStep
 from jwst.refpix.refpix_step import RefPixStep
 from jwst.reset.reset_step import ResetStep
@@ -34,21 +34,6 @@ __all__ = ["Detector1Pipeline", "step_order"]
 
 log = logging.getLogger(__name__)
 
-_MIRI = (
-    "group_scale",
-    "dq_init",
-    "emicorr",
-    "saturation",
-    "ipc",
-    "firstframe",
-    "lastframe",
-    "reset",
-    "linearity",
-    "rscd",
-    "dark_current",
-    "refpix",
-)
-_NEAR_INFRARED = ("group_scale", "dq_init", "saturation", "ipc", "superbias", "refpix", "linearity", "dark_current")
 _COMMON = ("charge_migration", "jump", "picture_frame", "clean_flicker_noise", "persistence")
 _AFTER_RAMPS = ("ramp_fit", "gain_scale")
 _WITHOUT_TRAPS = ("MIRI", "NIRSPEC")
@@ -70,7 +55,8 @@ def step_order(instrument: str | None, *, traps: bool = False) -> tuple[str, ...
     tuple of str
         Without ramp_fit and gain_scale, which follow.
     """
-    order = (*(_MIRI if instrument == "MIRI" else _NEAR_INFRARED), *_COMMON)
+    darks = ("dark_current", "refpix") if instrument == "MIRI" else ("dark_current",)
+    order = (*steps_to_linearity(instrument), *darks, *_COMMON)
     if not traps:
         return order
     others = tuple(key for key in order if key != "persistence")

@@ -11,9 +11,34 @@ from jwst.stpipe.inputs import GUIDE_TYPES, refuse_several
 from jwst.stpipe.not_built import NotBuiltStep
 from stpipe.exceptions import InputError, NotBuiltError
 
-__all__ = ["RampPipeline"]
+__all__ = ["RampPipeline", "steps_to_linearity"]
+
+_MIRI = (
+    "group_scale",
+    "dq_init",
+    "emicorr",
+    "saturation",
+    "ipc",
+    "firstframe",
+    "lastframe",
+    "reset",
+    "linearity",
+    "rscd",
+)
+_NEAR_INFRARED = ("group_scale", "dq_init", "saturation", "ipc", "superbias", "refpix", "linearity")
 
 _FOR_GUIDERS = ("group_scale", "dq_init")
+
+
+def steps_to_linearity(instrument: str | None) -> tuple[str, ...]:
+    """Keys of the steps that all pipelines on ramps begin with, in order; for darks these are all.
+
+    Parameters
+    ----------
+    instrument : str or None
+        ``meta.instrument.name``; anything but MIRI means near infrared.
+    """
+    return _MIRI if instrument == "MIRI" else _NEAR_INFRARED
 
 
 class RampPipeline(Pipeline):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from stdatamodels.jwst import datamodels
@@ -12,23 +9,9 @@ from stdatamodels.jwst import datamodels
 from jwst.dark_current import DarkCurrentStep
 from jwst.lib.reference import FileReference
 from stpipe.exceptions import InputError
+from tests.parity import miri as MIRI
 
-
-def _load(name):
-    path = Path(__file__).parents[2] / "parity" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-MIRI = _load("miri")
-
-
-@pytest.fixture(autouse=True)
-def _offline(monkeypatch):
-    monkeypatch.setenv("STPIPE_DISABLE_CRDS_STEPPARS", "true")
-    monkeypatch.setenv("CRDS_SERVER_URL", "https://crds.invalid")
+pytestmark = pytest.mark.usefixtures("offline")
 
 
 @pytest.mark.parametrize("as_file", [False, True], ids=["model", "file"])

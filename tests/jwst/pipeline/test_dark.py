@@ -9,7 +9,7 @@ import pytest
 from stdatamodels.jwst import datamodels
 
 from jwst.pipeline import DarkPipeline
-from jwst.pipeline.calwebb_dark import dark_order
+from jwst.pipeline.ramp_pipeline import steps_to_linearity
 from stpipe.exceptions import InputError, NotBuiltError, ParameterError
 
 NEAR_INFRARED = ["group_scale", "dq_init", "saturation", "ipc", "superbias", "refpix", "linearity"]
@@ -78,7 +78,7 @@ def references(instrument="NIRCAM"):
         "reset": {"override_reset": "N/A"},
         "rscd": {"override_rscd": "N/A"},
     }
-    used = dark_order(instrument)
+    used = steps_to_linearity(instrument)
     return {key: value for key, value in found.items() if key in used}
 
 
@@ -166,7 +166,7 @@ def test_with_all_steps_off_the_output_is_the_input(instrument):
     np.testing.assert_array_equal(result.data, raw.data)
     assert not result.pixeldq.any()
     assert not result.groupdq.any()
-    assert {getattr(result.meta.cal_step, key) for key in dark_order(instrument)} == {"SKIPPED"}
+    assert {getattr(result.meta.cal_step, key) for key in steps_to_linearity(instrument)} == {"SKIPPED"}
 
 
 def test_parameters_of_steps_arrive():

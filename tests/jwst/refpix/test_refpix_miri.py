@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,23 +11,9 @@ from jwst.lib.miri import FULL_SHAPE
 from jwst.refpix import RefPixStep, miri
 from jwst.refpix.miri import correct_miri
 from stpipe.exceptions import InputError
+from tests.parity import miri as MIRI
 
-
-def _load(name):
-    path = Path(__file__).parents[2] / "parity" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-MIRI = _load("miri")
-
-
-@pytest.fixture(autouse=True)
-def _offline(monkeypatch):
-    monkeypatch.setenv("STPIPE_DISABLE_CRDS_STEPPARS", "true")
-    monkeypatch.setenv("CRDS_SERVER_URL", "https://crds.invalid")
+pytestmark = pytest.mark.usefixtures("offline")
 
 
 def call(model, **options):

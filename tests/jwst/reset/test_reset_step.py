@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from stdatamodels.jwst import datamodels
 
 from jwst.reset import ResetStep
 from stpipe.exceptions import InputError
+from tests.parity import miri as MIRI
 
-
-def _load(name):
-    path = Path(__file__).parents[2] / "parity" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-MIRI = _load("miri")
-
-
-@pytest.fixture(autouse=True)
-def _offline(monkeypatch):
-    monkeypatch.setenv("STPIPE_DISABLE_CRDS_STEPPARS", "true")
-    monkeypatch.setenv("CRDS_SERVER_URL", "https://crds.invalid")
+pytestmark = pytest.mark.usefixtures("offline")
 
 
 def reference(shape=(2, 3, 2, 2), **stated):
