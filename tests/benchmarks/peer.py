@@ -63,4 +63,6 @@ def reduce_with_peer(
     pipeline: str, exposure: str, output_dir: str, *, cache: str, repeats: int = 1, **parameters: Any
 ) -> Cost:
     """Reduce an exposure with the released pipeline, in a process of its own."""
-    return _reduce([str(_program()), "python"], [pipeline, exposure, output_dir, str(repeats), json.dumps(parameters)], cache)
+    return _reduce(
+        [str(_program()), "python"], [pipeline, exposure, output_dir, str(repeats), json.dumps(parameters)], cache
+    )

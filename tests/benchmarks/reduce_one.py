@@ -1,7 +1,7 @@
 """Reduce one exposure and say what it took. Runs under this project and under the released pipeline alike.
 
-``python reduce_one.py PIPELINE EXPOSURE OUTPUT_DIR [REPEATS [PARAMETERS]]`` prints one line of JSON: seconds of the
-import, seconds of each call, peak memory of the process in MiB. PARAMETERS is JSON: keywords of the call.
+``python reduce_one.py PIPELINE_OR_STEP EXPOSURE OUTPUT_DIR [REPEATS [PARAMETERS]]`` prints one line of JSON: seconds of
+the import, seconds of each call, peak memory of the process in MiB. PARAMETERS is JSON: keywords of the call.
 """
 
 import json
@@ -26,9 +26,12 @@ def main():
     name, exposure, output_dir, *rest = sys.argv[1:]
     repeats, parameters = int(rest[0]) if rest else 1, json.loads(rest[1]) if rest[1:] else {}
     start = time.perf_counter()
-    import jwst.pipeline
+    if name.endswith("Pipeline"):
+        import jwst.pipeline as home
+    else:
+        import jwst.step as home
 
-    pipeline = getattr(jwst.pipeline, name)
+    pipeline = getattr(home, name)
     imported = time.perf_counter() - start
     calls = []
     for _ in range(repeats):

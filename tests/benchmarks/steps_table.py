@@ -1,8 +1,8 @@
 """Compare what every step of a pipeline makes with the released one, and print a table of exposures x steps.
 
-``python tests/benchmarks/steps_table.py FOLDER PIPELINE EXPOSURE [PARAMETERS]``: EXPOSURE is a raw file, FOLDER/crds the
-cache it was made with, PARAMETERS a JSON of keywords of the call (``{"steps": {"emicorr": {"skip": false}}}``). Both
-pipelines run once with ``save_results`` of every step; their products lie in FOLDER/steps/NAME/{ours,theirs}.
+``python tests/benchmarks/steps_table.py FOLDER PIPELINE EXPOSURE [PARAMETERS]``: EXPOSURE is a raw file, FOLDER/crds
+the cache it was made with, PARAMETERS a JSON of keywords of the call (``{"steps": {"emicorr": {"skip": false}}}``).
+Both pipelines run once with ``save_results`` of every step; their products lie in FOLDER/steps/NAME/{ours,theirs}.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import json
 import pathlib
 import sys
 
-import jwst.pipeline
 from compare_products import compare_folders
 from peer import available, reduce_here, reduce_with_peer
+
+import jwst.pipeline
 
 __all__ = ["compare_steps", "main"]
 
