@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -127,20 +128,24 @@ class ReadPattern:
         -------
         ReadPattern
         """
+        return self._with_first_read
+
+    @cached_property
+    def _with_first_read(self) -> ReadPattern:
         first = self.read_times[0]
         return ReadPattern((first[:1], first[1:], *self.read_times[1:]))
 
-    @property
+    @cached_property
     def counts(self) -> np.ndarray:
         """Number of reads of each group: (ngroups,) ndarray of int."""
         return np.array([len(group) for group in self.read_times])
 
-    @property
+    @cached_property
     def mean_times(self) -> np.ndarray:
         """Mean time of the reads of each group, in seconds: (ngroups,) ndarray of float64."""
         return np.array([np.mean(group) for group in self.read_times])
 
-    @property
+    @cached_property
     def spacing(self) -> np.ndarray:
         """Seconds between the mean times of groups: (ngroups - 1,) ndarray of float64."""
         return np.diff(self.mean_times)
@@ -152,6 +157,10 @@ class ReadPattern:
         -------
         Covariance
         """
+        return self._covariance
+
+    @cached_property
+    def _covariance(self) -> Covariance:
         mean, step, share = self.mean_times, self.spacing, 1 / self.counts
         weighted = np.array([_weighted_time(np.array(group)) for group in self.read_times])
         beside = step[:-1] * step[1:]

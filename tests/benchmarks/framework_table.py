@@ -1,6 +1,6 @@
 """What the framework itself takes beside the released one: both in one run, each in processes of its own.
 
-``python tests/benchmarks/framework_table.py`` prints a table. The steps do nothing, so that all time is the framework's.
+``python tests/benchmarks/framework_table.py`` prints a table. The steps do nothing: all time is that of the framework.
 """
 
 from __future__ import annotations
