@@ -26,7 +26,7 @@ from truth_figures import (
 
 from jwst.simulation import ExposureSettings, NoiseSettings, Scene, Truth, simulate
 from jwst.simulation.judge import judge_hits, judge_rate
-from jwst.simulation.judge_noise import judge_noise, judge_showers
+from jwst.simulation.judge_effects import judge_noise, judge_showers
 
 __all__ = ["EXTRA", "SECTIONS", "main", "prepare"]
 
@@ -139,7 +139,7 @@ def section_showers(folder: pathlib.Path) -> None:
             with reduce(path, steps, last="jump") as ramp:
                 flags.append(ramp.groupdq.copy())
         found, missed = (judge_showers(flag, truth) for flag in flags)
-        false = false_showers(*flags, truth)
+        false = false_showers(flags[0], flags[1], truth)
         print(f"  {name:20s}{found.showers:9d}{found.found:7d}{missed.found:9d}{false:14d}")
 
 
@@ -150,7 +150,7 @@ def section_likely(folder: pathlib.Path) -> None:
         f"ramp_fit: {settings.nints} x {settings.ngroups} groups of {settings.region.name}, NIRCam, white noise; DN/s"
     )
     print(f"  {'fit':22s}{'pixels':22s}{'number':>8s}{'rate':>9s}{'bias':>10s}{'+-':>9s}{'scatter':>10s}{'pull':>7s}")
-    cases = {
+    cases: dict[str, dict[str, Any]] = {
         "OLS_C": {},
         "LIKELY": {"ramp_fit": {"algorithm": "LIKELY"}},
         "LIKELY, jump off": {"ramp_fit": {"algorithm": "LIKELY"}, "jump": {"skip": True}},

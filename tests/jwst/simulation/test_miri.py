@@ -9,7 +9,7 @@ import pytest
 
 from jwst.simulation import ExposureSettings, NoiseSettings, Scene, Truth, make_detector, simulate
 from jwst.simulation.cosmic_rays import draw_hits
-from jwst.simulation.judge_noise import judge_showers
+from jwst.simulation.judge_effects import judge_showers
 from jwst.simulation.miri import dark_shape, emi_wave, reset_anomaly
 from jwst.simulation.ramp import expose
 from jwst.simulation.readout import find_readout

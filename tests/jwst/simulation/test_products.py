@@ -8,7 +8,7 @@ import pytest
 from jwst.lib.dqflags import JUMP_DET
 from jwst.simulation import ExposureSettings, Scene, Truth, compare_with_truth, simulate
 from jwst.simulation.judge import judge_hits, judge_rate
-from jwst.simulation.judge_noise import judge_noise
+from jwst.simulation.judge_effects import judge_noise
 from jwst.simulation.picture import Panel, draw_panels
 from stpipe.exceptions import InputError
 

@@ -82,7 +82,7 @@ def judge_noise(data: np.ndarray, truth: Truth, *, groupdq: np.ndarray | None = 
     product = square = count = 0.0
     for integration in range(data.shape[0]):
         for group in range(1, data.shape[1]):
-            good = truth.usable & (truth.rate < np.median(truth.rate[truth.usable]))
+            good = truth.usable & (truth.rate <= np.median(truth.rate[truth.usable]))
             if groupdq is not None:
                 good = good & ((groupdq[integration, group] | groupdq[integration, group - 1]) & np.uint8(BAD) == 0)
             if not good.any():
