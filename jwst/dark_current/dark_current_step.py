@@ -59,9 +59,11 @@ class DarkCurrentStep(Step):
                 )
                 ramp.meta.cal_step.dark_sub = "SKIPPED"
                 return ramp
+            _check_size(reference, ramp)
             used = _Used(reference, dark, science)
             keep = self.dark_output is not None
             kept = used.subtract(ramp, keep=keep)
+            used.reference.refuse_blank()
             ramp.pixeldq |= used.dq
             if keep:
                 product = used.product(kept, ramp.meta.instrument.name)
@@ -100,6 +102,16 @@ def _reference_readout(reference: Any) -> Readout:
         )
     nframes, groupgap = reference.meta("exposure.nframes"), reference.meta("exposure.groupgap")
     return Readout(int(nframes or 1), int(groupgap or 0), shape[-3])
+
+
+def _check_size(reference: Any, ramp: Any) -> None:
+    """Refuse a dark that does not fit the exposure: darks are never cut to a subarray."""
+    shape, wanted = reference.shape("data"), ramp.data.shape[-2:]
+    if shape[-2:] != wanted:
+        raise InputError(
+            f"The dark reference {reference.name} has planes of {shape[-2:]} but the exposure has {wanted}; use a dark "
+            "of the same subarray (override_dark), or skip the step"
+        )
 
 
 def _science_readout(ramp: Any) -> Readout:

@@ -75,7 +75,8 @@ def correct_emi(
     _check(data, pixeldq, readout, settings)
     if settings.joint:
         for wave in waves:
-            fit = correct_jointly(data, pixeldq, wave=wave, readout=readout, separately=settings.separately)
+            with np.errstate(invalid="ignore"):
+                fit = correct_jointly(data, pixeldq, wave=wave, readout=readout, separately=settings.separately)
             log.info("%g Hz: amplitude %.4g, phase %.4f", wave.frequency, fit.amplitudes[0], fit.phases[0])
         return []
     phasing = settings.phasing

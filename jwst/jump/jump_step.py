@@ -108,8 +108,10 @@ class JumpStep(Step):
         if ramp.data.ndim != 4:
             raise InputError(f"jump needs 4-D ramps; these data have {ramp.data.ndim} dimensions.")
         if ramp.data.shape[1] < _FEWEST_GROUPS:
-            log.warning("Cannot find jumps in ramps of %d groups", ramp.data.shape[1])
-            raise Skip(f"jump detection needs at least {_FEWEST_GROUPS} groups in an integration")
+            raise Skip(
+                f"jump detection needs at least {_FEWEST_GROUPS} groups in an integration; there are "
+                f"{ramp.data.shape[1]}"
+            )
 
     def _parameters(self, group_time: float, *, nrows: int) -> Any:
         """Translate the parameters of the step: times become numbers of groups."""

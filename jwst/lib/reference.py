@@ -6,48 +6,21 @@ a file is opened; every array is read when a step asks for it, and only the rows
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from jwst.lib.reference_contents import KEYWORDS, hdu_name, is_blank, standard_flags
 from jwst.lib.stripes import StripeCut, is_striped
 from jwst.lib.subarray import matching_window, reference_subarray, science_subarray
 from stpipe.exceptions import InputError
 
 __all__ = ["FileReference", "ModelReference", "Reference", "open_reference"]
 
-log = logging.getLogger(__name__)
-
-_HDU_NAMES = {
-    "data": "SCI",
-    "average_dark_current": "AVDRKCUR",
-    "rscd_group_skip_table": "RSCD_GROUP_SKIP",
-    "trappars_table": "TRAPPARS",
-    "irs2_table": "IRS2",
-    "dq_table": "DQ",
-}
-_KEYWORDS = {
-    "exposure.nframes": "NFRAMES",
-    "exposure.ngroups": "NGROUPS",
-    "exposure.nints": "NINTS",
-    "exposure.groupgap": "GROUPGAP",
-    "exposure.readpatt": "READPATT",
-    "exposure.gain_factor": "GAINFACT",
-    "exposure.average_dark_current": "AVDRKCUR",
-    "instrument.name": "INSTRUME",
-    "instrument.detector": "DETECTOR",
-    "subarray.name": "SUBARRAY",
-    "subarray.xstart": "SUBSTRT1",
-    "subarray.ystart": "SUBSTRT2",
-    "subarray.xsize": "SUBSIZE1",
-    "subarray.ysize": "SUBSIZE2",
-    "subarray.fastaxis": "FASTAXIS",
-    "subarray.slowaxis": "SLOWAXIS",
-}
 _AXES = {"gain": 2, "readnoise": 2, "superbias": 2, "saturation": 2, "mask": 2, "linearity": 3}
 _PRIMARY = {"mask": "dq", "linearity": "coeffs"}
+_ANY = ("ANY", "N/A", "MULTIPLE", "GENERIC")
 
 
 def open_reference(source: Any, model: Any, reftype: str) -> Reference:
@@ -96,6 +69,7 @@ class Reference:
         self._reftype = reftype
         self._window: tuple[slice, slice] | StripeCut | None = None
         self._matched = False
+        self._has_numbers: bool | None = None
 
     def __enter__(self) -> Reference:
         return self
@@ -127,6 +101,39 @@ class Reference:
         """The DQ_DEF table where ``dq`` still has the bits of the file."""
         raise NotImplementedError
 
+    def refuse_other_detector(self) -> None:
+        """Refuse a reference of another instrument or detector than the exposure; an unknown one is accepted.
+
+        Raises
+        ------
+        InputError
+            Both are known, and they differ.
+        """
+        for key, keyword in (("name", "INSTRUME"), ("detector", "DETECTOR")):
+            own, wanted = self.meta(f"instrument.{key}"), getattr(self._science.meta.instrument, key)
+            if own and wanted and str(own).upper() not in (str(wanted).upper(), *_ANY):
+                raise InputError(
+                    f"The {self._reftype} reference {self.name} is one of {own}, and the exposure one of {wanted} "
+                    f"({keyword}). {self._advice()}"
+                )
+
+    def refuse_blank(self) -> None:
+        """Refuse a reference of whose planes not one that was read holds a number; see `planes`.
+
+        Raises
+        ------
+        InputError
+            All are NaN.
+        """
+        if self._has_numbers is False:
+            raise InputError(self._blank_text("data"))
+
+    def _blank_text(self, name: str) -> str:
+        return f"The array {name!r} of the {self._reftype} reference {self.name} is NaN throughout. {self._advice()}"
+
+    def _advice(self) -> str:
+        return f"Give another one with override_{self._reftype}, or none, so that CRDS chooses"
+
     def array(self, name: str, dtype: DTypeLike = np.float32, cut: bool = True) -> np.ndarray | None:
         """Read an array.
 
@@ -147,20 +154,25 @@ class Reference:
 
         Raises
         ------
-        ValueError
-            The exposure is not inside the reference.
+        InputError
+            The exposure is not inside the reference, or the primary array has no number there.
         """
         window = self._cutout() if cut else None
         if not isinstance(window, StripeCut):
-            return self._read(name, dtype, window)
-        rectangle = self._read(name, dtype, window.window)
-        return None if rectangle is None else window.apply(rectangle)
+            result = self._read(name, dtype, window)
+        else:
+            rectangle = self._read(name, dtype, window.window)
+            result = None if rectangle is None else window.apply(rectangle)
+        if result is not None and name == self._primary() and is_blank(result):
+            raise InputError(self._blank_text(name))
+        return result
 
     def planes(self, name: str, start: int, stop: int) -> np.ndarray:
         """Read planes ``start:stop`` of an array, float32, not cut; all axes before the last two count as one."""
         result = self._read(name, np.float32, None, slice(start, stop))
         if result is None:
             raise InputError(f"{self.name} has no array {name!r}")
+        self._has_numbers = bool(self._has_numbers) or not is_blank(result)
         return result
 
     def dq(self, cut: bool = True) -> np.ndarray:
@@ -191,10 +203,20 @@ class Reference:
                 raise InputError(f"{self.name} has neither a DQ nor a data array")
             plane = np.zeros(shape[-2:], np.uint32)
             return plane if window is None else np.ascontiguousarray(plane[window])
+        self._check_flags()
         if self._reftype == "linearity" and raw.ndim > 2:
             raw = np.bitwise_or.reduce(raw, axis=0)
         table = self._flag_table()
-        return raw if table is None or len(table) == 0 else _standard_flags(raw, table)
+        return raw if table is None or len(table) == 0 else standard_flags(raw, table)
+
+    def _check_flags(self) -> None:
+        """Refuse a data-quality plane of another size than the array that it describes."""
+        flags, primary = self.shape("dq"), self.shape(self._primary()) or self.shape("data")
+        if flags is not None and primary is not None and flags[-2:] != primary[-2:]:
+            raise InputError(
+                f"The flags of the {self._reftype} reference {self.name} have {flags[-2]} x {flags[-1]} pixels and its "
+                f"array {primary[-2]} x {primary[-1]}. {self._advice()}"
+            )
 
     def _primary(self) -> str:
         return _PRIMARY.get(self._reftype, "data")
@@ -204,12 +226,15 @@ class Reference:
         if not self._matched:
             shape = self.shape(self._primary())
             if shape is None:
-                raise InputError(f"{self.name} has no array {self._primary()!r}: it is no {self._reftype} reference")
+                raise InputError(
+                    f"{self.name} has no array {self._primary()!r}: it is no {self._reftype} reference. "
+                    f"{self._advice()}"
+                )
             axes = _AXES.get(self._reftype, len(shape))
             if len(shape) != axes:
                 raise InputError(
                     f"The array {self._primary()!r} of {self.name} has {len(shape)} axes; that of a {self._reftype} "
-                    f"reference has {axes}"
+                    f"reference has {axes}. {self._advice()}"
                 )
             try:
                 self._window = self._match(shape)
@@ -267,17 +292,17 @@ class FileReference(Reference):
         KeyError
             This path is not known here.
         """
-        value = self._hdulist[0].header.get(_KEYWORDS[path])
+        value = self._hdulist[0].header.get(KEYWORDS[path])
         return default if value is None or (isinstance(value, str) and not value) else value
 
     def shape(self, name: str = "data") -> tuple[int, ...] | None:
         """Shape of an array, without reading it; None if there is none."""
-        hdu = self._hdus.get(_hdu_name(name))
+        hdu = self._hdus.get(hdu_name(name))
         return None if hdu is None or not hdu.shape else tuple(hdu.shape)
 
     def table(self, name: str) -> np.ndarray | None:
         """Read a table as a structured, native-endian array; None if there is none."""
-        hdu = self._hdus.get(_hdu_name(name))
+        hdu = self._hdus.get(hdu_name(name))
         if hdu is None or hdu.data is None:
             return None
         columns = {column: np.asarray(hdu.data[column]) for column in hdu.columns.names}
@@ -292,7 +317,7 @@ class FileReference(Reference):
     ) -> np.ndarray | None:
         from jwst.lib.fits_arrays import read_window
 
-        hdu = self._hdus.get(_hdu_name(name))
+        hdu = self._hdus.get(hdu_name(name))
         if hdu is None or not hdu.shape:
             return None
         return read_window(hdu, path=self.name, dtype=dtype, window=window, planes=planes)
@@ -355,34 +380,6 @@ class ModelReference(Reference):
         return None
 
 
-def _hdu_name(name: str) -> str:
-    """Name of the extension that holds a model attribute."""
-    return _HDU_NAMES.get(name, name.upper())
-
-
 def _science_shape(model: Any) -> tuple[int, ...]:
     """Shape of the science array of the exposure."""
     return tuple(model.data.shape)
-
-
-def _standard_flags(raw: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Translate the bits of a file into standard flags; see `Reference.dq`."""
-    from stdatamodels.jwst.datamodels.dqflags import pixel
-
-    pairs, kept = [], 0
-    columns = {column.upper(): column for column in table.dtype.names or ()}
-    for row in table:
-        name = row[columns["NAME"]]
-        name = (name.decode() if isinstance(name, bytes) else str(name)).strip()
-        if name not in pixel:
-            log.warning("Keyword %s does not correspond to an existing DQ mnemonic, so will be ignored", name)
-            continue
-        value, standard = int(row[columns["VALUE"]]), int(pixel[name])
-        if value == standard:
-            kept |= value
-        else:
-            pairs.append((value, standard))
-    flags = raw & np.uint32(kept)
-    for value, standard in pairs:
-        flags[(raw & np.uint32(value)) != 0] |= np.uint32(standard)
-    return flags

@@ -127,12 +127,17 @@ def matching_window(science: Subarray, reference: Subarray, *, shape: tuple[int,
     Raises
     ------
     InputError
-        The exposure is not inside the reference.
+        The exposure is not inside the reference, or has another size than its keywords say.
     """
     ny, nx = shape[-2:]
     actual = Subarray(science.xstart, science.ystart, nx, 2048 if (science.ysize == 2048 and ny == IRS2_ROWS) else ny)
     if actual == reference:
         return None
+    if (science.xsize, science.ysize) != (actual.xsize, actual.ysize):
+        raise InputError(
+            f"SUBSIZE1 and SUBSIZE2 of the exposure are {science.xsize} x {science.ysize} but its array has "
+            f"{actual.xsize} x {actual.ysize} pixels; set them to the size of the array"
+        )
     x0, y0 = science.xstart - reference.xstart, science.ystart - reference.ystart
     x1, y1 = x0 + science.xsize, y0 + science.ysize
     if x0 < 0 or y0 < 0 or x1 > reference.xsize or y1 > reference.ysize:

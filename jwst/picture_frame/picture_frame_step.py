@@ -1,15 +1,31 @@
-"""The picture_frame step: its name and parameters. Source: spec picture_frame.md."""
+"""The picture_frame step: parameters, reference, models. Source: spec picture_frame.md."""
 
 from __future__ import annotations
 
-from jwst.stpipe.not_built import NotBuiltStep
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from jwst.stpipe import Step
 from stpipe import Param
+from stpipe.exceptions import InputError, NotBuiltError, Skip
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["PictureFrameStep"]
 
+log = logging.getLogger(__name__)
 
-class PictureFrameStep(NotBuiltStep):
-    """Subtract the thermal picture frame of NIRSpec (not in this release)."""
+_RAMP_AXES = 4
+_NO_REGIONS = (
+    "picture_frame with mask_science_regions=True needs assign_wcs for NIRSpec, which is not part of this release. "
+    "Set mask_science_regions=False: bright pixels are then still left out by their value (n_sigma)"
+)
+
+
+class PictureFrameStep(Step):
+    """Subtract the thermal picture frame of NIRSpec."""
 
     class_alias = "picture_frame"
     reference_file_types = ["pictureframe"]
@@ -19,3 +35,115 @@ class PictureFrameStep(NotBuiltStep):
     save_mask = Param(False, "save the scene mask")
     save_correction = Param(False, "save what was subtracted")
     skip = Param(True, "skip this step")
+
+    def process(self, input_model: Any) -> Any:
+        """Correct an exposure.
+
+        Parameters
+        ----------
+        input_model : RampModel, CubeModel, ImageModel or str
+            Ramps in DN, or rates in DN/s.
+
+        Returns
+        -------
+        data model
+            Of the class of the input.
+
+        Raises
+        ------
+        NotBuiltError
+            Science regions are to be left out.
+        InputError
+            The exposure or the reference is no full frame.
+        """
+        from jwst.clean_flicker_noise.inputs import own
+        from jwst.lib.assignment import unvalidated
+
+        model = own(self, input_model)
+        reason = reason_to_skip(model)
+        if reason:
+            raise Skip(reason)
+        with self.reference(model, "pictureframe") as reference:
+            if self.mask_science_regions:
+                raise NotBuiltError(_NO_REGIONS)
+            assert reference is not None
+            pattern = _checked(reference.array("data", cut=False), reference.name)
+        _checked(model.data, "The exposure")
+        with unvalidated(model):
+            self._correct(model, pattern)
+        return self.complete(model)
+
+    def planned_refusal(self, parameters: Mapping[str, Any]) -> str:
+        """Say that science regions need a step that is not part of this release."""
+        nirspec = parameters.get("meta.instrument.name") == "NIRSPEC"
+        full = parameters.get("meta.subarray.name") == "FULL"
+        return _NO_REGIONS if nirspec and full and self.mask_science_regions else ""
+
+    def planned_products(self, parameters: Mapping[str, Any]) -> list[str]:
+        """Paths of the result, and of mask and correction where they are saved."""
+        name = self.search_attr("_input_filename")
+        wanted = {"pctfrm_mask": self.save_mask, "pctfrm_correction": self.save_correction}
+        extra = [self.planned_path(suffix=suffix, output_file=name) for suffix, saved in wanted.items() if saved]
+        return [*extra, *super().planned_products(parameters)]
+
+    def _correct(self, model: Any, data: np.ndarray) -> None:
+        """Correct a model in place."""
+        import numpy as np
+
+        from jwst.picture_frame.picture_frame import Pattern, Regions, subtract_from_images, subtract_from_ramps
+
+        mask = self._mask(model)
+        regions = Regions.of(mask)
+        if not regions.usable:
+            log.error("There are no background pixels in the centre, or none at the edge, of the detector")
+            raise Skip("the picture frame cannot be measured without background pixels in both regions")
+        pattern = Pattern.of(data, regions)
+        removed = np.zeros(model.data.shape, np.float32) if self.save_correction else None
+        if model.data.ndim == _RAMP_AXES:
+            subtract_from_ramps(model.data, pattern, regions, removed)
+        else:
+            planes = None if removed is None else removed.reshape(-1, *mask.shape)
+            subtract_from_images(model.data.reshape(-1, *mask.shape), pattern, regions, planes)
+        self._save_product(model, mask.astype(np.float32) if self.save_mask else None, "pctfrm_mask")
+        self._save_product(model, removed, "pctfrm_correction")
+
+    def _mask(self, model: Any) -> np.ndarray:
+        """Mask of the background, from the rate."""
+        from jwst.clean_flicker_noise.inputs import draft_rate_of
+        from jwst.clean_flicker_noise.scene_mask import scene_mask
+
+        rate = draft_rate_of(model, self.parent) if model.data.ndim == _RAMP_AXES else model.data
+        return scene_mask(rate, None, n_sigma=self.n_sigma)
+
+    def _save_product(self, model: Any, array: np.ndarray | None, suffix: str) -> None:
+        """Save a product that belongs to the exposure, if it is there."""
+        from jwst.clean_flicker_noise.products import product_of
+
+        if array is not None:
+            self.save_model(product_of(model, array), suffix=suffix, output_file=model.meta.filename, force=True)
+
+
+def reason_to_skip(model: Any) -> str:
+    """Why an exposure has no picture frame to correct; empty if it has."""
+    instrument, subarray = model.meta.instrument.name, model.meta.subarray.name
+    if instrument != "NIRSPEC" or subarray != "FULL":
+        return f"the picture frame is that of NIRSpec full frames, and this is {instrument} {subarray}"
+    if model.data.ndim == _RAMP_AXES and model.data.shape[1] < 2:
+        return "ramps of one group cannot be corrected"
+    return ""
+
+
+def _checked(data: Any, name: str) -> Any:
+    """Find out whether an array is a full frame.
+
+    Raises
+    ------
+    InputError
+        It is not.
+    """
+    from jwst.picture_frame.picture_frame import SIZE
+
+    if data is None or data.shape[-2:] != (SIZE, SIZE):
+        shape = None if data is None else data.shape[-2:]
+        raise InputError(f"{name} has images of {shape} pixels; picture_frame needs full frames of {SIZE} x {SIZE}")
+    return data

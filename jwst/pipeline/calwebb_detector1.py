@@ -143,7 +143,7 @@ class Detector1Pipeline(RampPipeline):
         Raises
         ------
         InputError
-            The exposure is one of guide stars, or no ramp.
+            The exposure is one of guide stars, or no ramp, or lacks a time that ramp_fit needs.
         NotBuiltError
             A step that would run, or an option of it, is not part of this release.
         """
@@ -152,6 +152,8 @@ class Detector1Pipeline(RampPipeline):
         del input
         ramp = self._correct(ramp)
         if self.save_calibrated_ramp:
+            if not self.ramp_fit.skip:
+                self.ramp_fit.check_times(ramp)
             self.save_model(ramp, suffix="ramp")
         fitted = self.ramp_fit.run(ramp)
         del ramp

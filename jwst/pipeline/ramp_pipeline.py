@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from jwst.lib.irs2 import is_irs2
+from jwst.lib.stripes import is_striped
 from jwst.refpix.refpix_step import RefPixStep
 from jwst.stpipe import Pipeline
-from jwst.stpipe.inputs import GUIDE_TYPES, refuse_several
+from jwst.stpipe.inputs import GUIDE_TYPES, refuse_empty, refuse_several
 from jwst.stpipe.not_built import NotBuiltStep
 from stpipe.exceptions import InputError, NotBuiltError
 
 __all__ = ["RampPipeline", "steps_to_linearity"]
+
+log = logging.getLogger(__name__)
 
 _MIRI = (
     "group_scale",
@@ -100,6 +105,8 @@ class RampPipeline(Pipeline):
         refuse_several(dataset, type(self).__name__)
         ramp = self.prepare_output(dataset, open_as_ramp=True)
         self._instrument = ramp.meta.instrument.name
+        refuse_empty(ramp)
+        _warn_of_other_sizes(ramp)
         self._refuse(self._get_crds_parameters(ramp)[0])
         return ramp
 
@@ -124,3 +131,29 @@ class RampPipeline(Pipeline):
             f"This release does not have the steps that {self.class_alias} would run on this exposure: "
             f"{', '.join(missing)}. Switch them off with steps={{{switches}}} or {options}"
         )
+
+
+def _warn_of_other_sizes(ramp: Any) -> None:
+    """Warn if the array has another shape than the keywords of the exposure say."""
+    for what, keyword, said, found in (*_numbers(ramp), *_sizes(ramp)):
+        if said is not None and found != said:
+            log.warning("The exposure has %d %s but should have %d (%s); the array is used", found, what, said, keyword)
+
+
+def _numbers(ramp: Any) -> Iterator[tuple[str, str, int | None, int]]:
+    """Yield what the groups and integrations are called, their keywords, and how many there should be and are."""
+    exposure, (nints, ngroups) = ramp.meta.exposure, ramp.data.shape[:2]
+    stated = exposure.nints
+    if exposure.integration_start is not None and exposure.integration_end is not None:
+        stated = exposure.integration_end - exposure.integration_start + 1
+    yield "groups", "NGROUPS", exposure.ngroups, ngroups
+    if not is_striped(ramp):
+        yield "integrations", "NINTS, or INTSTART and INTEND", stated, nints
+
+
+def _sizes(ramp: Any) -> Iterator[tuple[str, str, int | None, int]]:
+    """Yield the same of columns and rows, for frames that are neither IRS2 nor in stripes."""
+    subarray, shape = ramp.meta.subarray, ramp.data.shape
+    if not is_striped(ramp) and not is_irs2(shape):
+        yield "columns", "SUBSIZE1", subarray.xsize, shape[-1]
+        yield "rows", "SUBSIZE2", subarray.ysize, shape[-2]

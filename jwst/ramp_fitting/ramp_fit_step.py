@@ -88,6 +88,22 @@ class RampFitStep(Step):
             algorithm = "OLS_C"
         return str(algorithm)
 
+    def check_times(self, ramp: Any) -> None:
+        """Refuse an exposure without the times that a fit needs; a pipeline asks before it saves the ramps.
+
+        Parameters
+        ----------
+        ramp : RampModel
+
+        Raises
+        ------
+        InputError
+            A time is missing, or the read times make no sense.
+        """
+        from jwst.ramp_fitting.rate_products import exposure_times, read_pattern
+
+        (read_pattern if getattr(ramp.meta.exposure, "read_times", None) else exposure_times)(ramp)
+
     def _fit(self, ramp: Any, ramps: Any, algorithm: str) -> Any:
         """Fit; None where nothing can be fitted."""
         from jwst.ramp_fitting.likely import fit_likely

@@ -60,6 +60,7 @@ def _correct(ramp: Any, reference: Any) -> None:
 
     first = max(ramp.meta.exposure.integration_start or 1, 1) - 1
     subtract_reset(ramp.data, read, shape=(nints, ngroups), first=first)
+    reference.refuse_blank()
     ramp.pixeldq |= dq
     log.info("The transient was subtracted from %d groups", min(ngroups, ramp.data.shape[1]))
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from jwst.lib.assignment import unvalidated
-from jwst.stpipe.inputs import Request, crds_parameters, is_model, native_arrays, refuse_several, take
+from jwst.stpipe.inputs import Request, crds_parameters, is_model, native_arrays, refuse_empty, refuse_several, take
 from jwst.stpipe.log_lines import LogLineFormatter
 from stpipe.exceptions import NotBuiltError, Skip
 from stpipe.parameters import Param
@@ -150,6 +150,7 @@ class JwstStep(Step):
         """
         refuse_several(input_model, type(self).__name__)
         model = self.prepare_output(input_model, open_as_ramp=True)
+        refuse_empty(model)
         native_arrays(model)
         with unvalidated(model):
             yield model
@@ -175,6 +176,8 @@ class JwstStep(Step):
         ------
         Skip
             There is no reference for this exposure, and it is required.
+        InputError
+            An override is one of another instrument or detector, or cannot be read.
         """
         source = self.get_reference_file(model, reftype)
         if isinstance(source, str) and source in _NO_REFERENCE:
@@ -185,6 +188,8 @@ class JwstStep(Step):
         from jwst.lib.reference import open_reference
 
         with open_reference(source, model, reftype) as reference:
+            if getattr(self, f"override_{reftype}", None) is not None:
+                reference.refuse_other_detector()
             log.info("Using %s reference %s", reftype.upper(), reference.name)
             yield reference
 

@@ -18,6 +18,7 @@ __all__ = [
     "is_model",
     "native_arrays",
     "ramp_class",
+    "refuse_empty",
     "refuse_several",
     "take",
 ]
@@ -282,6 +283,27 @@ def native_arrays(model: Any) -> None:
             continue
         if not (array.flags.c_contiguous and array.flags.writeable and array.dtype.isnative):
             setattr(model, name, np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
+
+
+def refuse_empty(model: Any) -> None:
+    """Refuse an exposure without samples, which no step could use.
+
+    Parameters
+    ----------
+    model : data model
+
+    Raises
+    ------
+    InputError
+        An axis of ``data`` has length 0.
+    """
+    data = model.data
+    if data is not None and data.size == 0:
+        name = model.meta.filename or "the exposure"
+        raise InputError(
+            f"The SCI array of {name} has no samples: its shape is {tuple(data.shape)} (integrations, groups, rows, "
+            "columns). Get the exposure again, or leave it out"
+        )
 
 
 def crds_parameters(dataset: Any) -> dict[str, Any]:

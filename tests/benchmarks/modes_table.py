@@ -20,6 +20,7 @@ from jwst.simulation import comparison_set
 __all__ = ["CASES", "Case", "main"]
 
 FULL = "full_1x10"
+CLEAN = "CleanFlickerNoiseStep"
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ CASES = {
     "miri_tso": Case("MIRI TSO 100x5x64x72", "miri_sub_tso_100x5"),
     "irs2": Case("NIRSpec IRS2 1x6x3200x2048", "nrs_irs2_full"),
     "irs2_refpix": Case("refpix, IRS2", "nrs_irs2_full", "RefPixStep", "superbias"),
-    "cfn_median": Case("clean_flicker_noise, median", FULL, "CleanFlickerNoiseStep", "jump", {"skip": False}),
+    "cfn_median": Case("clean_flicker_noise, median, NIRCam 1x10", FULL, CLEAN, "jump", {"skip": False}),
     "cfn_fft": Case(
-        "clean_flicker_noise, fft", FULL, "CleanFlickerNoiseStep", "jump", {"skip": False, "fit_method": "fft"}
+        "clean_flicker_noise, fft, NIRSpec 1x6", "nrs_full", CLEAN, "jump", {"skip": False, "fit_method": "fft"}
     ),
     "likely": Case("ramp_fit, LIKELY", FULL, "RampFitStep", "jump", {"algorithm": "LIKELY"}),
     "snowballs": Case("jump, snowballs", FULL, "JumpStep", "dark_current", {"expand_large_events": True}),

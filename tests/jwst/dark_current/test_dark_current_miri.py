@@ -52,5 +52,6 @@ def test_a_dark_of_another_subarray_is_refused():
 def test_a_dark_of_nan_subtracts_nothing():
     _, references, _ = MIRI.exposure("dark_current", "nan", shape=(2, 3, 8, 9))
     references["dark"].data[:] = np.nan
+    references["dark"].data[0, 0, 0, 0] = 0  # one without any number is refused
     result = DarkCurrentStep.call(MIRI.ramp(np.ones((2, 3, 8, 9))), override_dark=references["dark"])
     assert (result.data == 1).all()

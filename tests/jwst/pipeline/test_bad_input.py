@@ -23,7 +23,6 @@ from stpipe.crds_client import ReferenceServiceError
 from stpipe.exceptions import (
     InputError,
     MissingMetadataError,
-    NotBuiltError,
     OutputError,
     ParameterError,
     ValidationError,
@@ -150,8 +149,6 @@ FILES = {
     "no image": Case(InputError, ("other_rate.fits", "no SCI extension"), with_samples(lambda data: None)),
 }
 
-NO_RAMP = {"save_calibrated_ramp": False}  # that product is complete when ramp_fit begins
-
 EXPOSURES = {
     "guide star": Case(
         InputError,
@@ -168,8 +165,8 @@ EXPOSURES = {
     "no group time": Case(MissingMetadataError, ("jump", "group_time", "TGROUP"), with_header(TGROUP=None)),
     "no number of frames": Case(MissingMetadataError, ("jump", "nframes", "NFRAMES"), with_header(NFRAMES=None)),
     "group time 0": Case(InputError, ("jump", "positive TGROUP"), with_header(TGROUP=0.0)),
-    "no frame time": Case(InputError, ("ramp_fit", "TFRAME"), with_header(TFRAME=None), NO_RAMP),
-    "no gap": Case(InputError, ("ramp_fit", "GROUPGAP"), with_header(GROUPGAP=None), NO_RAMP),
+    "no frame time": Case(InputError, ("ramp_fit", "TFRAME"), with_header(TFRAME=None)),
+    "no gap": Case(InputError, ("ramp_fit", "GROUPGAP"), with_header(GROUPGAP=None)),
     "no corner": Case(InputError, ("SUBSTRT1",), with_header(SUBSTRT1=None)),
     "no readout axis": Case(InputError, ("FASTAXIS",), with_header(FASTAXIS=None)),
     "no place for the subarray": Case(InputError, ("slice indexes", "mask reference"), with_header(SUBSTRT1=5)),
@@ -261,21 +258,6 @@ PARAMETERS = {
     "output folder": Case(OutputError, (f"{NAME}/out", "Not a directory", "Set output_dir"), below_a_file()),
     "output folder of a step": Case(
         OutputError, (f"{NAME}/out", "Set output_dir"), below_a_file("steps", "saturation")
-    ),
-    "step that is not built": Case(
-        NotBuiltError,
-        ("does not have", "clean_flicker_noise", "--steps.clean_flicker_noise.skip=true"),
-        parameters={"steps": {"clean_flicker_noise": {"skip": False}}},
-    ),
-    "all that is not built": Case(
-        NotBuiltError,
-        ("picture_frame, clean_flicker_noise",),
-        parameters={
-            "steps": {
-                "clean_flicker_noise": {"skip": False},
-                "picture_frame": {"skip": False},
-            }
-        },
     ),
 }
 

@@ -38,6 +38,8 @@ def make_ramp(instrument="NIRCAM", nints=2):
     ramp.meta.instrument.name = instrument
     ramp.meta.instrument.detector = DETECTORS[instrument]
     ramp.meta.exposure.type = {"MIRI": "MIR_IMAGE", "NIRISS": "NIS_IMAGE"}.get(instrument, "NRC_IMAGE")
+    for name, value in {"group_time": 20.0, "frame_time": 10.0, "nframes": 1, "groupgap": 1}.items():
+        setattr(ramp.meta.exposure, name, value)
     ramp.meta.filename = "jw001_nrca1_uncal.fits"
     return ramp
 

@@ -194,7 +194,10 @@ class TestTable:
         assert cls.class_alias == alias
         assert cls.__module__ == f"jwst.{module}"
         assert getattr(import_module(f"jwst.{module.partition('.')[0]}"), name) is cls
-        assert list(cls().reference_file_types) == types
+        owner = (
+            cls if name == "CleanFlickerNoiseStep" else cls()
+        )  # an instance of it has those that its parameters need
+        assert list(owner.reference_file_types) == types
         assert (f"jwst.step.{name}", alias, False) in get_steps()
 
     @pytest.mark.parametrize("entry", PIPELINES, ids=lambda entry: entry.alias)

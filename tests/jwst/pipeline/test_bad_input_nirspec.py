@@ -1,0 +1,245 @@
+"""NIRSpec exposures and references with something wrong: one clear error that leaves nothing behind, or a skip."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from stdatamodels.jwst import datamodels
+
+from jwst.pipeline import DarkPipeline, Detector1Pipeline
+from jwst.refpix import RefPixStep
+from jwst.simulation import ExposureSettings, Scene
+from stpipe.crds_client import ReferenceServiceError
+from stpipe.exceptions import InputError, MissingMetadataError
+from tests.jwst.pipeline import bad_cases as bad
+
+SETTINGS = ExposureSettings(
+    detector="NRS1", subarray="SUB32", ngroups=4, nints=2, scene=Scene(sky=4.0, stars=0, galaxies=0, traces=64)
+)
+BOTH = pytest.mark.parametrize("pipeline", list(bad.PIPELINES))
+KINDS = ("mask", "saturation", "superbias", "linearity", "dark", "gain", "readnoise")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    return bad.Site.make(tmp_path_factory.mktemp("nirspec"), SETTINGS)
+
+
+@pytest.fixture
+def desk(site, tmp_path, monkeypatch):
+    return bad.settle(monkeypatch, tmp_path, site)
+
+
+def test_the_exposure_is_good(desk):
+    """So that what fails below fails for its own reason."""
+    rate = desk.run()
+    assert np.isfinite(rate.data).mean() > 0.9
+    assert (rate.meta.cal_step.jump, rate.meta.cal_step.refpix, rate.meta.cal_step.dark_sub) == ("COMPLETE",) * 3
+
+
+KEYWORDS = {
+    "no instrument": (ReferenceServiceError, {"INSTRUME": None}, ("unknown instrument", "INSTRUME")),
+    "no date": (ReferenceServiceError, {"DATE-OBS": None}, ("META.OBSERVATION.DATE",)),
+    "no corner": (InputError, {"SUBSTRT1": None}, ("SUBSTRT1", "must all be set")),
+    "corner 0": (InputError, {"SUBSTRT2": 0}, ("subarray corners", "mask reference")),
+    "another size": (InputError, {"SUBSIZE1": 40}, ("SUBSIZE1", "are 40 x", "array has")),
+    "negative size": (InputError, {"SUBSIZE2": -4}, ("SUBSIZE2", "x -4")),
+    "no readout axis": (InputError, {"SLOWAXIS": None}, ("FASTAXIS and SLOWAXIS",)),
+    "unknown readout axis": (InputError, {"FASTAXIS": 7}, ("FASTAXIS=7",)),
+    "no frames": (InputError, {"NFRAMES": 0}, ("NFRAMES is 0",)),
+}
+TIMES = {
+    "no group time": (MissingMetadataError, {"TGROUP": None}, ("jump", "TGROUP")),
+    "no number of frames": (MissingMetadataError, {"NFRAMES": None}, ("jump", "NFRAMES")),
+    "no frame time": (InputError, {"TFRAME": None}, ("ramp_fit", "TFRAME")),
+    "no gap": (InputError, {"GROUPGAP": None}, ("ramp_fit", "GROUPGAP")),
+}
+
+
+@pytest.mark.parametrize("case", (KEYWORDS | TIMES).values(), ids=KEYWORDS | TIMES)
+def test_keywords(desk, case):
+    error, values, texts = case
+    desk.change(**values)
+    desk.refused(error, texts)
+
+
+@pytest.mark.parametrize("name", ["no corner", "another size", "unknown readout axis", "no frames"])
+def test_keywords_of_a_dark(desk, name):
+    error, values, texts = KEYWORDS[name]
+    desk.change(**values)
+    desk.refused(error, texts, pipeline="dark")
+
+
+@BOTH
+@pytest.mark.parametrize("samples", bad.EMPTY.values(), ids=bad.EMPTY)
+def test_no_samples(desk, pipeline, samples):
+    desk.change(samples)
+    desk.refused(InputError, (desk.uncal.name, "no samples", "its shape is ("), pipeline=pipeline)
+
+
+@BOTH
+def test_fewer_rows_than_the_keywords_say(desk, pipeline):
+    desk.change(lambda data: data[..., :-1, :])
+    desk.refused(InputError, ("SUBSIZE2", "but its array has"), pipeline=pipeline)
+
+
+@BOTH
+def test_truncated(desk, pipeline):
+    bad.truncated(desk, 2880)
+    desk.refused(InputError, (desk.uncal.name, "truncated", "download"), pipeline=pipeline)
+
+
+@BOTH
+def test_other_numbers_than_the_keywords_say(desk, pipeline, caplog):
+    desk.change(NGROUPS=9, NINTS=7)
+    assert desk.run(pipeline) is not None
+    texts = [record.getMessage() for record in caplog.records if "the array is used" in record.getMessage()]
+    assert len(texts) >= 1
+    assert texts[0] == "The exposure has 4 groups but should have 9 (NGROUPS); the array is used"
+
+
+@pytest.mark.parametrize("ngroups", [1, 2])
+def test_few_groups(desk, caplog, ngroups):
+    desk.change(lambda data: data[:, :ngroups], NGROUPS=ngroups)
+    rate = desk.run()
+    assert rate.meta.cal_step.jump == "SKIPPED"
+    (text,) = bad.skipped(caplog, "jump")
+    assert f"3 groups in an integration; there are {ngroups}" in text
+    assert np.isfinite(rate.data).mean() > 0.9
+
+
+def test_all_groups_saturated(desk, caplog):
+    desk.change(lambda data: np.full_like(data, 65535))
+    rate = desk.run()
+    if rate is None:
+        assert "saturated in the first group; there is nothing to fit" in caplog.text
+    else:
+        saturated = (rate.dq & 2) != 0
+        assert saturated.mean() > 0.8
+        assert np.isnan(rate.data[saturated]).all()
+
+
+def test_all_pixels_flagged(desk):
+    def flag(hdus):
+        hdus["DQ"].data[...] = 1
+
+    rate = desk.run(steps=desk.override("mask", flag))
+    assert np.isnan(rate.data).all()
+    assert (rate.dq & 1).all()
+
+
+DAMAGE = {
+    "another axis": (bad.another_axis, ("axes",), tuple(kind for kind in KINDS if kind != "dark")),
+    "no array": (bad.no_array, ("no array", "its shape is None"), KINDS[1:]),
+    "all NaN": (bad.all_nan, ("NaN throughout",), KINDS[1:]),
+    "smaller flags": (bad.smaller_flags, ("flags of the",), ("saturation", "superbias", "linearity", "dark")),
+    "too small": (bad.smaller, ("slice indexes", "planes of"), KINDS),
+    "other instrument": (bad.other_instrument, ("is one of NIRCAM, and the exposure one of NIRSPEC",), KINDS),
+    "other detector": (bad.keywords(DETECTOR="NRS2"), ("is one of NRS2, and the exposure one of NRS1",), KINDS),
+}
+REFERENCES = [pytest.param(kind, *DAMAGE[name][:2], id=f"{kind}-{name}") for name in DAMAGE for kind in DAMAGE[name][2]]
+
+
+@pytest.mark.parametrize(("kind", "damage", "texts"), REFERENCES)
+def test_references(desk, kind, damage, texts):
+    """The error names the file, says what is wrong with it, and what to do."""
+    steps = desk.override(kind, damage)
+    with pytest.raises(InputError) as info:
+        desk.run(steps=steps)
+    assert f"bad_{kind}.fits" in str(info.value)
+    assert any(text in str(info.value) for text in texts)
+    assert [path for path in desk.files() if "out" in path] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_reference(desk, caplog, kind):
+    result = desk.run(steps=bad.overrides(kind, "N/A"))
+    for step in bad.USERS[kind]:
+        assert getattr(result.meta.cal_step, bad.STATUS.get(step, step)) == "SKIPPED"
+        assert bad.skipped(caplog, step) == [
+            f"Step {step} skipped: there is no {kind.upper()} reference for this exposure"
+        ]
+
+
+IRS2_STEPS = ("group_scale", "dq_init", "saturation", "ipc", "superbias", "refpix", "linearity", "dark_current", "jump")
+"""Steps of an IRS2 exposure before the fit."""
+
+
+def irs2_ramp(ngroups=1):
+    """An IRS2 frame of zeros, whose rows are pixels and reference pixels in turn."""
+    ramp = datamodels.RampModel(np.zeros((1, ngroups, 3200, 2048), np.float32))
+    ramp.meta.instrument.name, ramp.meta.instrument.detector = "NIRSPEC", "NRS1"
+    ramp.meta.exposure.readpatt, ramp.meta.exposure.type = "NRSIRS2RAPID", "NRS_MSASPEC"
+    ramp.meta.observation.date, ramp.meta.observation.time = "2023-06-15", "12:00:00"
+    for name, value in {"xstart": 1, "ystart": 1, "xsize": 2048, "ysize": 2048, "fastaxis": 2, "slowaxis": 1}.items():
+        setattr(ramp.meta.subarray, name, value)
+    ramp.meta.subarray.name = "FULL"
+    for name, value in {"nframes": 1, "groupgap": 0, "group_time": 14.6, "frame_time": 14.6}.items():
+        setattr(ramp.meta.exposure, name, value)
+    ramp.meta.filename = "jw00017001001_01101_00001_nrs1_uncal.fits"
+    return ramp
+
+
+@pytest.fixture(scope="module")
+def irs2():
+    return irs2_ramp()
+
+
+def only(step, **parameters):
+    """Parameters of a pipeline that switch off all steps on ramps but one."""
+    others = {name: {"skip": True} for name in (*IRS2_STEPS, "ramp_fit", "gain_scale") if name != step}
+    return {**others, step: parameters}
+
+
+def small(cls, shape, **arrays):
+    """A reference of the first rows and columns of the detector."""
+    model = cls(**{name: np.ones(shape, np.float32) for name in arrays or {"data": 0}})
+    for name, value in {"xstart": 1, "ystart": 1, "xsize": shape[-1], "ysize": shape[-2]}.items():
+        setattr(model.meta.subarray, name, value)
+    return model
+
+
+IRS2_REFERENCES = {
+    "mask": ("dq_init", lambda: small(datamodels.MaskModel, (32, 32), dq=0), "slice indexes"),
+    "saturation": ("saturation", lambda: small(datamodels.SaturationModel, (64, 2048)), "slice indexes"),
+    "superbias": ("superbias", lambda: small(datamodels.SuperBiasModel, (32, 32)), "slice indexes"),
+    "dark": ("dark_current", lambda: small(datamodels.DarkModel, (1, 32, 32)), "planes of (32, 32)"),
+    "refpix": ("refpix", datamodels.IRS2Model, "refpix"),
+}
+
+
+@pytest.mark.parametrize("kind", IRS2_REFERENCES)
+def test_irs2_references(irs2, kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    step, make, text = IRS2_REFERENCES[kind]
+    steps = only(step, **{f"override_{kind}": make()})
+    if step == "saturation":
+        steps[step]["override_superbias"] = "N/A"
+    with pytest.raises(InputError) as info:
+        Detector1Pipeline.call(irs2, steps=steps, save_results=True)
+    assert text in str(info.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_irs2_reference_of_the_other_detector(irs2):
+    reference = datamodels.IRS2Model()
+    reference.meta.instrument.name, reference.meta.instrument.detector = "NIRSPEC", "NRS2"
+    with pytest.raises(InputError, match="one of NRS2, and the exposure one of NRS1"):
+        RefPixStep.call(irs2, override_refpix=reference)
+
+
+def test_irs2_without_a_reference(irs2, caplog):
+    """The frame keeps its reference pixels."""
+    result = RefPixStep.call(irs2, override_refpix="N/A")
+    assert result.meta.cal_step.refpix == "SKIPPED"
+    assert result.data.shape == irs2.data.shape
+    assert bad.skipped(caplog, "RefPixStep") == [
+        "Step RefPixStep skipped: there is no REFPIX reference for this exposure"
+    ]
+
+
+@pytest.mark.parametrize("pipeline", [Detector1Pipeline, DarkPipeline])
+def test_irs2_without_groups(pipeline):
+    steps = {name: values for name, values in only("group_scale").items() if name in pipeline.step_defs}
+    with pytest.raises(InputError, match="no samples"):
+        pipeline.call(irs2_ramp(0), steps=steps)
