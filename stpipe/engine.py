@@ -326,7 +326,8 @@ def _reported(step: Any, args: Sequence[Any], state: RunState) -> Any:
     """Run the phases and tell the stream how they start and end."""
     parent = state.outer.event_uuid if state.outer else None
     unnamed = step.name == type(step).__name__
-    label = {"step": (step.class_alias if unnamed else None) or step.name, "parent_uuid": parent}
+    own = step.__dict__.get("event_label")  # of an entry of a recipe
+    label = {"step": own or (step.class_alias if unnamed else None) or step.name, "parent_uuid": parent}
     start = events.emit("step_target_start", event_data=_steps_to_come(step, args), **label)
     state.event_uuid = start.uuid if start else None
     fingerprint = _fingerprint(step)

@@ -14,6 +14,16 @@
         ├── OutputError (OSError)           1   a product that cannot be written
         ├── LookupFailure                   1   why one reference could not be found
         │   └── ReferenceServiceError       1   CRDS cannot be asked (also a crds CrdsError)
+        ├── RunError                        1   a run that cannot start, or cannot go on
+        │   ├── RecipeNotFoundError         1   no recipe of that name in any of the places looked in
+        │   ├── RecipeDefinitionError       4   a recipe that cannot be used; each problem with file, line, column
+        │   ├── GroupNotFoundError          4   a recipe has no such group
+        │   ├── ContextKeyError (KeyError)  2   a name in braces that the context does not have
+        │   ├── MissingResourceError        4   a resource that no step of a graph provides
+        │   ├── CycleError                  4   steps of a graph that wait for each other
+        │   ├── ProvidesError               2   a step that returned more or fewer values than it provides
+        │   ├── CanceledError             254   a run that was told to stop
+        │   └── RunTimeoutError           254   a run or a step that is out of time
         ├── LibraryError                    1   a library that cannot be made or is not used as it must be
         │   ├── BorrowError                 1   a model borrowed twice, not given back, or not borrowed at all
         │   ├── ClosedLibraryError          1   a library used outside of a with block
@@ -26,12 +36,26 @@ error of ``crds``, which is imported only when it is needed. ``LibraryError`` an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 __all__ = [
+    "CanceledError",
+    "ContextKeyError",
+    "CycleError",
+    "GroupNotFoundError",
     "InputError",
     "MissingMetadataError",
+    "MissingResourceError",
     "NotBuiltError",
     "OutputError",
     "ParameterError",
+    "Problem",
+    "ProvidesError",
+    "RecipeDefinitionError",
+    "RecipeNotFoundError",
+    "RunError",
+    "RunTimeoutError",
     "Skip",
     "StepNotFoundError",
     "StpipeException",
@@ -97,6 +121,118 @@ class NotBuiltError(StpipeException):
 
 class OutputError(StpipeException, OSError):
     """A product cannot be written."""
+
+
+class RunError(StpipeException):
+    """A run cannot start, or cannot go on."""
+
+
+class RecipeNotFoundError(RunError):
+    """No recipe has that name; the text lists the places looked in."""
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong in a recipe.
+
+    Attributes
+    ----------
+    message : str
+        What is wrong.
+    file : str or None
+        Where it is.
+    line, col : int or None
+        From 1; None where it is not known.
+    """
+
+    message: str
+    file: str | None = None
+    line: int | None = None
+    col: int | None = None
+
+    def __str__(self) -> str:
+        place = ", ".join(
+            text for text, there in ((f"line {self.line}", self.line), (f"column {self.col}", self.col)) if there
+        )
+        where = " ".join(text for text in (self.file and f"{self.file}:", place and f"{place}:") if text)
+        return f"{where} {self.message}" if where else self.message
+
+
+class RecipeDefinitionError(RunError):
+    """A recipe cannot be used.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, all of it.
+    problems : sequence of Problem
+        The same one by one.
+    """
+
+    exit_status = 4
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message, tuple(problems))
+        self.problems = tuple(problems) or (Problem(message),)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> RecipeDefinitionError:
+        """Make the error of these problems."""
+        return cls("\n".join(map(str, problems)), problems)
+
+
+class GroupNotFoundError(RunError):
+    """A recipe has no group of that name."""
+
+    exit_status = 4
+
+
+class ContextKeyError(RunError, KeyError):
+    """A name in braces is not in the context.
+
+    Attributes
+    ----------
+    where : str
+        Which entry wanted it; empty where that is not known.
+    """
+
+    exit_status = 2
+    where = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.args[0]}" if self.where else str(self.args[0])
+
+
+class MissingResourceError(RunError):
+    """No step of the graph provides a resource, and it was not given either."""
+
+    exit_status = 4
+
+
+class CycleError(RunError):
+    """Steps of a graph want each other's results; the text shows the way round, e.g. ``a -> b -> a``."""
+
+    exit_status = 4
+
+
+class ProvidesError(RunError):
+    """A step of a graph returned more or fewer values than it provides."""
+
+    exit_status = 2
+
+
+class CanceledError(RunError):
+    """A run was told to stop."""
+
+    exit_status = 254
+
+
+class RunTimeoutError(RunError):
+    """A run or a step is out of time."""
+
+    exit_status = 254
 
 
 class Skip(StpipeException):

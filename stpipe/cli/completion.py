@@ -22,9 +22,17 @@ _STPIPE_COMMANDS = {
     "list": "list the steps and pipelines",
     "describe": "show a step",
     "provenance": "show what made a product",
+    "run": "run a recipe",
     "completion": "print a completion script",
 }
-_STPIPE_OPTIONS = {"list": ("--pipelines-only", "--steps-only"), "provenance": ("--all",)}
+_STPIPE_OPTIONS = {
+    "list": ("--pipelines-only", "--steps-only"),
+    "provenance": ("--all",),
+    "run": (
+        "--group", "--success", "--failure", "--loader", "--dir", "--input", "--timeout", "--allow-code", "--dry-run",
+        "--log-level", "--log-file",
+    ),
+}  # fmt: skip
 
 
 class Candidate(NamedTuple):

@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 __all__ = ["handle_args", "main"]
 
@@ -50,7 +50,7 @@ def handle_args(argv: Sequence[str]) -> int:
 
         print(versions())
     elif options.command in _COMMANDS:
-        _COMMANDS[options.command](options)
+        return _COMMANDS[options.command](options) or 0
     else:
         parser.print_help()
     return 0
@@ -63,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-v", "--version", action="store_true", help="show the versions and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    from stpipe.cli.recipes import add_run_parser
+
+    add_run_parser(commands)
     listing = commands.add_parser("list", help="list the steps and pipelines of the installed packages")
     listing.add_argument("pattern", nargs="?", metavar="PATTERN", help="class or alias, any case, * for anything")
     kinds = listing.add_mutually_exclusive_group()
@@ -117,7 +120,19 @@ def _completion(options: argparse.Namespace) -> None:
     print(script(options.shell), end="")
 
 
-_COMMANDS = {"list": _list, "describe": _describe, "provenance": _provenance, "completion": _completion}
+def _run(options: argparse.Namespace) -> int:
+    from stpipe.cli.recipes import run
+
+    return run(options)
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
+    "run": _run,
+    "list": _list,
+    "describe": _describe,
+    "provenance": _provenance,
+    "completion": _completion,
+}
 
 
 if __name__ == "__main__":

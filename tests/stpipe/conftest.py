@@ -62,3 +62,6 @@ def asn_path(library_fakes: ModuleType, workdir: Path) -> Path:
 def library(library_class: Any, asn_path: Path, request: pytest.FixtureRequest) -> Any:
     """A library of that association."""
     return library_class(asn_path, on_disk=request.param)
+
+
+recipes, here = _load("recipe_fixtures.py").recipes, _load("recipe_fixtures.py").here

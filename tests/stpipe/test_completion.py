@@ -87,12 +87,14 @@ class TestStrun:
 
 class TestStpipe:
     def test_commands(self):
-        assert words("stpipe", "") == ["list", "describe", "provenance", "completion"]
+        assert words("stpipe", "") == ["list", "describe", "provenance", "run", "completion"]
         assert words("stpipe", "describe", "calwebb_g") == ["calwebb_guider"]
         assert words("stpipe", "completion", "") == ["bash", "zsh", "fish"]
         assert candidates(("stpipe", "provenance", "x")).files
         assert words("stpipe", "list", "--s") == ["--steps-only"]
         assert words("stpipe", "provenance", "--") == ["--all"]
+        assert words("stpipe", "run", "--s") == ["--success"]
+        assert candidates(("stpipe", "run", "r")).files
 
     def test_every_command_of_the_parser_is_offered(self):
         from stpipe.cli.main import _COMMANDS
