@@ -6,6 +6,7 @@ a file is opened; every array is read when a step asks for it, and only the rows
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from jwst.lib.subarray import matching_window, reference_subarray, science_subar
 from stpipe.exceptions import InputError
 
 __all__ = ["FileReference", "ModelReference", "Reference", "open_reference"]
+
+log = logging.getLogger(__name__)
 
 _AXES = {"gain": 2, "readnoise": 2, "superbias": 2, "saturation": 2, "mask": 2, "linearity": 3}
 _PRIMARY = {"mask": "dq", "linearity": "coeffs"}
@@ -101,21 +104,20 @@ class Reference:
         """The DQ_DEF table where ``dq`` still has the bits of the file."""
         raise NotImplementedError
 
-    def refuse_other_detector(self) -> None:
-        """Refuse a reference of another instrument or detector than the exposure; an unknown one is accepted.
-
-        Raises
-        ------
-        InputError
-            Both are known, and they differ.
-        """
+    def warn_of_other_detector(self) -> None:
+        """Warn where a reference is one of another instrument or detector than the exposure, and both are known."""
         for key, keyword in (("name", "INSTRUME"), ("detector", "DETECTOR")):
             own, wanted = self.meta(f"instrument.{key}"), getattr(self._science.meta.instrument, key)
             if own and wanted and str(own).upper() not in (str(wanted).upper(), *_ANY):
-                raise InputError(
-                    f"The {self._reftype} reference {self.name} is one of {own}, and the exposure one of {wanted} "
-                    f"({keyword}). {self._advice()}"
+                log.warning(
+                    "The %s reference %s is one of %s, and the exposure one of %s (%s); it is used as it is",
+                    self._reftype,
+                    self.name,
+                    own,
+                    wanted,
+                    keyword,
                 )
+                return
 
     def refuse_blank(self) -> None:
         """Refuse a reference of whose planes not one that was read holds a number; see `planes`.

@@ -189,7 +189,7 @@ class JwstStep(Step):
 
         with open_reference(source, model, reftype) as reference:
             if getattr(self, f"override_{reftype}", None) is not None:
-                reference.refuse_other_detector()
+                reference.warn_of_other_detector()
             log.info("Using %s reference %s", reftype.upper(), reference.name)
             yield reference
 

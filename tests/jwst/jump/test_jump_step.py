@@ -144,8 +144,11 @@ def test_showers_are_flagged_by_the_step(caplog):
 
 @pytest.mark.parametrize("gain", [np.nan, -1.0, 0.0])
 def test_pixels_without_gain(gain):
-    result = call(make_ramp(height=0.0), **references(gain=gain))
-    assert (result.pixeldq == 524289).all()
+    others = references(gain=gain)
+    others["override_gain"].data[0, 0] = 1.0  # a reference that is NaN throughout is refused
+    result = call(make_ramp(height=0.0), **others)
+    assert result.pixeldq[0, 0] == 0
+    assert (result.pixeldq.ravel()[1:] == 524289).all()
     assert not result.groupdq.any()
     assert result.meta.cal_step.jump == "COMPLETE"
 

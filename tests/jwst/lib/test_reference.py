@@ -163,3 +163,13 @@ def test_default_flags_of_a_linearity_model_are_one_plane():
     reference.meta.subarray.xsize = reference.meta.subarray.ysize = 8
     with open_reference(reference, make_science(), "linearity") as linearity:
         assert linearity.dq().shape == (3, 4)
+
+
+@pytest.mark.parametrize(("detector", "warned"), [("NRCB1", True), ("NRCA1", False), ("ANY", False), (None, False)])
+def test_a_reference_of_another_detector_is_warned_of(caplog, detector, warned):
+    science, mask = make_science(), make_mask()
+    science.meta.instrument.name, science.meta.instrument.detector = "NIRCAM", "NRCA1"
+    mask.meta.instrument.name, mask.meta.instrument.detector = "NIRCAM", detector
+    with open_reference(mask, science, "mask") as reference:
+        reference.warn_of_other_detector()
+    assert [("is one of NRCB1, and the exposure one of NRCA1" in text) for text in caplog.messages] == [True] * warned

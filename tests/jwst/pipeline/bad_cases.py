@@ -161,7 +161,6 @@ another_axis = _each_array(lambda array: np.stack([array, array]))
 all_nan = _each_array(_nan, ("SCI", "COEFFS"))
 smaller_flags = _each_array(lambda array: array[..., :-2, :-2], ("DQ",))
 no_array = _without("SCI", "COEFFS", "RSCD_GROUP_SKIP")
-other_instrument = keywords(INSTRUME="NIRCAM", DETECTOR="NRCA1")
 
 
 def truncated(desk: Desk, size: int) -> None:

@@ -174,12 +174,6 @@ DAMAGE = {
     "no array": (bad.no_array, ("no array", "has no table", "its shape is None"), KINDS[1:]),
     "all NaN": (bad.all_nan, ("NaN throughout",), tuple(kind for kind in KINDS[1:] if kind != "rscd")),
     "smaller flags": (bad.smaller_flags, ("flags of the",), ("saturation", "reset", "linearity", "dark")),
-    "other instrument": (bad.other_instrument, ("is one of NIRCAM, and the exposure one of MIRI",), KINDS),
-    "other detector": (
-        bad.keywords(DETECTOR="MIRIFULONG"),
-        ("is one of MIRIFULONG, and the exposure one of MIRIMAGE",),
-        KINDS,
-    ),
     "too small": (bad.smaller, ("slice indexes", "flags of", "planes of"), tuple(k for k in KINDS if k != "rscd")),
 }
 REFERENCES = [

@@ -134,8 +134,6 @@ DAMAGE = {
     "all NaN": (bad.all_nan, ("NaN throughout",), KINDS[1:]),
     "smaller flags": (bad.smaller_flags, ("flags of the",), ("saturation", "superbias", "linearity", "dark")),
     "too small": (bad.smaller, ("slice indexes", "planes of"), KINDS),
-    "other instrument": (bad.other_instrument, ("is one of NIRCAM, and the exposure one of NIRSPEC",), KINDS),
-    "other detector": (bad.keywords(DETECTOR="NRS2"), ("is one of NRS2, and the exposure one of NRS1",), KINDS),
 }
 REFERENCES = [pytest.param(kind, *DAMAGE[name][:2], id=f"{kind}-{name}") for name in DAMAGE for kind in DAMAGE[name][2]]
 
@@ -219,13 +217,6 @@ def test_irs2_references(irs2, kind, tmp_path, monkeypatch):
         Detector1Pipeline.call(irs2, steps=steps, save_results=True)
     assert text in str(info.value)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_irs2_reference_of_the_other_detector(irs2):
-    reference = datamodels.IRS2Model()
-    reference.meta.instrument.name, reference.meta.instrument.detector = "NIRSPEC", "NRS2"
-    with pytest.raises(InputError, match="one of NRS2, and the exposure one of NRS1"):
-        RefPixStep.call(irs2, override_refpix=reference)
 
 
 def test_irs2_without_a_reference(irs2, caplog):
