@@ -20,7 +20,7 @@ BUDGETS = {
     "first load of 1,000 entries": (300.0, "ms"),
 }
 
-WORKER = '''
+WORKER = """
 import json, logging, os, sys, time
 logging.disable(logging.CRITICAL)
 kind = sys.argv[1]
@@ -58,7 +58,7 @@ print(json.dumps({
     "entry with in and run": per_entry("dressed"),
     "first load of 1,000 entries": (min(first) - again) * 1e3,
 }))
-'''
+"""
 
 
 def write_recipes(folder: Path, kind: str) -> None:
