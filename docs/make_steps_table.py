@@ -27,7 +27,6 @@ Every step runs as `strun ALIAS FILE`, as `Class.call(FILE)`, and in a pipeline 
 Classes are in `jwst.step` and `jwst.pipeline`. `strun ALIAS --help` prints the same tables.
 
 `N/A` as the file of a reference means that there is none: the step is skipped.
-A step marked *not built* has its parameters, so that parameter files load, but refuses to run.
 """
 
 _COMMON_TEXT = """\

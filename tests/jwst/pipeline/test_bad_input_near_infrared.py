@@ -1,28 +1,46 @@
-"""NIRSpec exposures and references with something wrong: one clear error that leaves nothing behind, or a skip."""
+"""NIRSpec, NIRISS and FGS exposures and references with something wrong: one clear error, or a skip."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from stdatamodels.jwst import datamodels
 
-from jwst.pipeline import DarkPipeline, Detector1Pipeline
-from jwst.refpix import RefPixStep
 from jwst.simulation import ExposureSettings, Scene
 from stpipe.crds_client import ReferenceServiceError
 from stpipe.exceptions import InputError, MissingMetadataError
 from tests.jwst.pipeline import bad_cases as bad
 
-SETTINGS = ExposureSettings(
-    detector="NRS1", subarray="SUB32", ngroups=4, nints=2, scene=Scene(sky=4.0, stars=0, galaxies=0, traces=64)
-)
+SETTINGS = {
+    "nirspec": ExposureSettings(
+        detector="NRS1", subarray="SUB32", ngroups=4, nints=2, scene=Scene(sky=4.0, stars=0, galaxies=0, traces=64)
+    ),
+    "niriss": ExposureSettings(
+        detector="NIS",
+        subarray="SUB64",
+        ngroups=4,
+        nints=2,
+        scene=Scene(sky=20.0, stars=20000, galaxies=0, star_flux=(300.0, 3e5)),
+    ),
+    "fgs": ExposureSettings(
+        detector="GUIDER2",
+        subarray="SUB32CNTR",
+        ngroups=4,
+        nints=2,
+        scene=Scene(sky=4.0, stars=3000, galaxies=0, star_flux=(30.0, 3e4)),
+    ),
+}
 BOTH = pytest.mark.parametrize("pipeline", list(bad.PIPELINES))
 KINDS = ("mask", "saturation", "superbias", "linearity", "dark", "gain", "readnoise")
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    return bad.Site.make(tmp_path_factory.mktemp("nirspec"), SETTINGS)
+def sites(tmp_path_factory):
+    return {name: bad.Site.make(tmp_path_factory.mktemp(name), settings) for name, settings in SETTINGS.items()}
+
+
+@pytest.fixture(params=list(SETTINGS))
+def site(request, sites):
+    return sites[request.param]
 
 
 @pytest.fixture
@@ -89,6 +107,11 @@ def test_truncated(desk, pipeline):
     desk.refused(InputError, (desk.uncal.name, "truncated", "download"), pipeline=pipeline)
 
 
+def test_guide_stars_are_for_another_pipeline(desk):
+    desk.change(EXP_TYPE="FGS_TRACK")
+    desk.refused(InputError, ("FGS_TRACK", "use calwebb_guider"))
+
+
 @BOTH
 def test_other_numbers_than_the_keywords_say(desk, pipeline, caplog):
     desk.change(NGROUPS=9, NINTS=7)
@@ -135,10 +158,18 @@ DAMAGE = {
     "smaller flags": (bad.smaller_flags, ("flags of the",), ("saturation", "superbias", "linearity", "dark")),
     "too small": (bad.smaller, ("slice indexes", "planes of"), KINDS),
 }
-REFERENCES = [pytest.param(kind, *DAMAGE[name][:2], id=f"{kind}-{name}") for name in DAMAGE for kind in DAMAGE[name][2]]
+CASES = [(name, kind) for name in DAMAGE for kind in DAMAGE[name][2]]
+SITES = [("nirspec", ("niriss", "fgs")[number % 2]) for number in range(len(CASES))]
+REFERENCES = [
+    pytest.param(site, kind, *DAMAGE[name][:2], id=f"{site}-{kind}-{name}")
+    for (name, kind), sites in zip(CASES, SITES, strict=True)
+    for site in sites
+    if (site, name) == ("nirspec", "too small") or name != "too small"
+]
+"""All for NIRSpec, and turn by turn for NIRISS and FGS."""
 
 
-@pytest.mark.parametrize(("kind", "damage", "texts"), REFERENCES)
+@pytest.mark.parametrize(("site", "kind", "damage", "texts"), REFERENCES, indirect=["site"])
 def test_references(desk, kind, damage, texts):
     """The error names the file, says what is wrong with it, and what to do."""
     steps = desk.override(kind, damage)
@@ -157,80 +188,3 @@ def test_no_reference(desk, caplog, kind):
         assert bad.skipped(caplog, step) == [
             f"Step {step} skipped: there is no {kind.upper()} reference for this exposure"
         ]
-
-
-IRS2_STEPS = ("group_scale", "dq_init", "saturation", "ipc", "superbias", "refpix", "linearity", "dark_current", "jump")
-"""Steps of an IRS2 exposure before the fit."""
-
-
-def irs2_ramp(ngroups=1):
-    """An IRS2 frame of zeros, whose rows are pixels and reference pixels in turn."""
-    ramp = datamodels.RampModel(np.zeros((1, ngroups, 3200, 2048), np.float32))
-    ramp.meta.instrument.name, ramp.meta.instrument.detector = "NIRSPEC", "NRS1"
-    ramp.meta.exposure.readpatt, ramp.meta.exposure.type = "NRSIRS2RAPID", "NRS_MSASPEC"
-    ramp.meta.observation.date, ramp.meta.observation.time = "2023-06-15", "12:00:00"
-    for name, value in {"xstart": 1, "ystart": 1, "xsize": 2048, "ysize": 2048, "fastaxis": 2, "slowaxis": 1}.items():
-        setattr(ramp.meta.subarray, name, value)
-    ramp.meta.subarray.name = "FULL"
-    for name, value in {"nframes": 1, "groupgap": 0, "group_time": 14.6, "frame_time": 14.6}.items():
-        setattr(ramp.meta.exposure, name, value)
-    ramp.meta.filename = "jw00017001001_01101_00001_nrs1_uncal.fits"
-    return ramp
-
-
-@pytest.fixture(scope="module")
-def irs2():
-    return irs2_ramp()
-
-
-def only(step, **parameters):
-    """Parameters of a pipeline that switch off all steps on ramps but one."""
-    others = {name: {"skip": True} for name in (*IRS2_STEPS, "ramp_fit", "gain_scale") if name != step}
-    return {**others, step: parameters}
-
-
-def small(cls, shape, **arrays):
-    """A reference of the first rows and columns of the detector."""
-    model = cls(**{name: np.ones(shape, np.float32) for name in arrays or {"data": 0}})
-    for name, value in {"xstart": 1, "ystart": 1, "xsize": shape[-1], "ysize": shape[-2]}.items():
-        setattr(model.meta.subarray, name, value)
-    return model
-
-
-IRS2_REFERENCES = {
-    "mask": ("dq_init", lambda: small(datamodels.MaskModel, (32, 32), dq=0), "slice indexes"),
-    "saturation": ("saturation", lambda: small(datamodels.SaturationModel, (64, 2048)), "slice indexes"),
-    "superbias": ("superbias", lambda: small(datamodels.SuperBiasModel, (32, 32)), "slice indexes"),
-    "dark": ("dark_current", lambda: small(datamodels.DarkModel, (1, 32, 32)), "planes of (32, 32)"),
-    "refpix": ("refpix", datamodels.IRS2Model, "refpix"),
-}
-
-
-@pytest.mark.parametrize("kind", IRS2_REFERENCES)
-def test_irs2_references(irs2, kind, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    step, make, text = IRS2_REFERENCES[kind]
-    steps = only(step, **{f"override_{kind}": make()})
-    if step == "saturation":
-        steps[step]["override_superbias"] = "N/A"
-    with pytest.raises(InputError) as info:
-        Detector1Pipeline.call(irs2, steps=steps, save_results=True)
-    assert text in str(info.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_irs2_without_a_reference(irs2, caplog):
-    """The frame keeps its reference pixels."""
-    result = RefPixStep.call(irs2, override_refpix="N/A")
-    assert result.meta.cal_step.refpix == "SKIPPED"
-    assert result.data.shape == irs2.data.shape
-    assert bad.skipped(caplog, "RefPixStep") == [
-        "Step RefPixStep skipped: there is no REFPIX reference for this exposure"
-    ]
-
-
-@pytest.mark.parametrize("pipeline", [Detector1Pipeline, DarkPipeline])
-def test_irs2_without_groups(pipeline):
-    steps = {name: values for name, values in only("group_scale").items() if name in pipeline.step_defs}
-    with pytest.raises(InputError, match="no samples"):
-        pipeline.call(irs2_ramp(0), steps=steps)
