@@ -358,3 +358,17 @@ def test_references_in_use():
     step = CleanFlickerNoiseStep(mask_science_regions=True)
     assert step.planned_references({"meta.exposure.type": "NIS_SOSS"}) == ["pastasoss"]
     assert step.planned_references({"meta.exposure.type": "NIS_IMAGE"}) == []
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (2, 64, 64), (2, 5, 64, 64)], ids=["rate", "rateints", "ramp"])
+def test_the_model_of_the_caller_stays_as_it_was(shape):
+    model = exposure(shape)
+    flags = "groupdq" if len(shape) == 4 else "dq"
+    data, dq = model.data.copy(), getattr(model, flags).copy()
+    result = call(model, user_mask=ones((64, 64)))
+    assert getattr(result.meta.cal_step, STATUS) == "COMPLETE"
+    assert not np.array_equal(result.data, data)
+    assert not np.shares_memory(result.data, model.data)
+    np.testing.assert_array_equal(model.data, data)
+    np.testing.assert_array_equal(getattr(model, flags), dq)
+    assert getattr(model.meta.cal_step, STATUS) is None
