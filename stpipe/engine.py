@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from contextvars import ContextVar
 from typing import Any, Protocol
 
 from stpipe import events
+from stpipe.attempts import end_facts, take_attempts
+from stpipe.cancel import CancelToken, cancellable, checkpoint
 from stpipe.exceptions import Skip
 from stpipe.outputs import check_folder_before_run, check_overwrite_before_run, is_library, save_results, wants_saving
 from stpipe.run_state import RunState, enter_state, parameters_restored
@@ -52,48 +52,6 @@ class Runnable(Protocol):
 
     def _on_run_end(self, result: Any) -> None:
         """Do what is left when a run has ended well."""
-
-
-class CancelToken:
-    """Asks a run to stop at its next checkpoint.
-
-    Attributes
-    ----------
-    error : BaseException or None
-        What `check` raises; None while the run may go on.
-    """
-
-    def __init__(self) -> None:
-        self.error: BaseException | None = None
-
-    def cancel(self, error: BaseException) -> None:
-        """Have the next `check` raise ``error``; the first call wins."""
-        self.error = self.error or error
-
-    def check(self) -> None:
-        """Raise the error given to `cancel`, if any."""
-        if self.error is not None:
-            raise self.error
-
-
-_TOKEN: ContextVar[CancelToken | None] = ContextVar("stpipe_cancel", default=None)
-
-
-@contextmanager
-def cancellable(token: CancelToken) -> Iterator[CancelToken]:
-    """Let a token govern the runs inside a block."""
-    reset = _TOKEN.set(token)
-    try:
-        yield token
-    finally:
-        _TOKEN.reset(reset)
-
-
-def checkpoint() -> None:
-    """Stop here if the run has been cancelled or is out of time; otherwise do nothing."""
-    token = _TOKEN.get()
-    if token is not None:
-        token.check()
 
 
 def execute(step: Any, args: Sequence[Any]) -> Any:
@@ -191,6 +149,7 @@ def _run_phases(step: Any, args: Sequence[Any], state: RunState) -> Any:
     if step.save_results or step.parent is None:
         check_overwrite_before_run(step, args)
     result = _process(step, args, state)
+    checkpoint()  # nothing of a step that has been stopped is saved
     _finalize(step, result)
     if step.save_results:
         save_results(step, result)
@@ -328,19 +287,19 @@ def _reported(step: Any, args: Sequence[Any], state: RunState) -> Any:
     unnamed = step.name == type(step).__name__
     own = step.__dict__.get("event_label")  # of an entry of a recipe
     label = {"step": own or (step.class_alias if unnamed else None) or step.name, "parent_uuid": parent}
-    start = events.emit("step_target_start", event_data=_steps_to_come(step, args), **label)
-    state.event_uuid = start.uuid if start else None
+    attempts = take_attempts()
+    attempts.begin(label, lambda: _steps_to_come(step, args))
+    state.event_uuid = attempts.start
     fingerprint = _fingerprint(step)
     try:
         result = _run_phases(step, args, state)
+        attempts.check(result)
     except BaseException as error:
-        data = {**_facts_of(step, state, fingerprint), "exception": events.describe_exception(error)}
-        events.emit("step_target_error", event_data=data, **label)
+        attempts.failed(label, _facts_of(step, state, fingerprint, changed=False), error)
         raise
-    else:
-        outcome = "step_target_success" if state.skip_reason is None else "step_target_skip"
-        events.emit(outcome, event_data=_facts_of(step, state, fingerprint), **label)
-        return result
+    changed = state.skip_reason is None and (not args or result is not args[0] or bool(state.outputs))
+    attempts.succeeded(label, _facts_of(step, state, fingerprint, changed=changed))
+    return result
 
 
 def _steps_to_come(step: Any, args: Sequence[Any]) -> dict[str, Any]:
@@ -360,17 +319,13 @@ def _fingerprint(step: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _facts_of(step: Any, state: RunState, fingerprint: str) -> dict[str, Any]:
+def _facts_of(step: Any, state: RunState, fingerprint: str, *, changed: bool) -> dict[str, Any]:
     """Details that every ``step_target_*`` event at the end of a run carries."""
-    import resource
-
-    return {
-        "parameters": fingerprint,
-        "duration": time.perf_counter() - state.started,
-        "rss_max": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "references": list(step._reference_files_used),
-        "outputs": list(state.outputs),
-        "retry_count": 0,
-        "max_retries": 0,
-        "skip_reason": state.skip_reason,
-    }
+    return end_facts(
+        state.started,
+        parameters=fingerprint,
+        references=list(step._reference_files_used),
+        outputs=list(state.outputs),
+        skip_reason=state.skip_reason,
+        changed=changed,
+    )

@@ -27,6 +27,7 @@ __all__ = [
     "deliver_to_callback",
     "emit",
     "listening",
+    "targeting",
 ]
 
 log = logging.getLogger(__name__)
@@ -158,7 +159,8 @@ class EventStream:
         """
         if name not in EVENT_NAMES:
             raise ValueError(f"unknown event {name!r}; events are {', '.join(EVENT_NAMES)}")
-        details.setdefault("target", self.target)
+        if details.get("target") is None:
+            details["target"] = _TARGET.get() or self.target
         details["event_data"] = plain_data(details.get("event_data") or {})
         return self._send(name, details, without=None)
 
@@ -193,7 +195,15 @@ class EventStream:
             details = {"target": event.target, "parent_uuid": event.uuid, "event_data": data}
             self._send("handler_error", details, without=subscriber)
 
+    def callback_failed(self, name: str, error: Exception) -> None:
+        """Record an error of a callback that is no subscriber, and tell of it."""
+        log.error("%s failed: %s: %s", name, type(error).__name__, error)
+        self.handler_errors.append(error)
+        data = {"handler": name, "on": None, "exception": describe_exception(error)}
+        self._send("handler_error", {"target": None, "event_data": data}, without=None)
 
+
+_TARGET: ContextVar[str | None] = ContextVar("stpipe_target", default=None)
 _STREAM: ContextVar[EventStream | None] = ContextVar("stpipe_events", default=None)
 
 
@@ -231,6 +241,16 @@ def listening(*subscribers: Subscriber, stream: EventStream | None = None) -> It
         _STREAM.reset(token)
         for subscriber in subscribers:
             stream.unsubscribe(subscriber)
+
+
+@contextmanager
+def targeting(name: str) -> Iterator[None]:
+    """Let the events of a block that name no target be of this one."""
+    token = _TARGET.set(name)
+    try:
+        yield
+    finally:
+        _TARGET.reset(token)
 
 
 class Callback:

@@ -43,7 +43,7 @@ class _Token(CancelToken):
         self.around = around
         self.future: Future[Any] | None = None
 
-    def cancel(self, error: BaseException) -> None:
+    def cancel(self, error: BaseException | None = None) -> None:
         super().cancel(error)
         if self.future is not None:
             self.future.cancel()

@@ -11,7 +11,7 @@ from typing import Any
 from stpipe.engine import checkpoint
 from stpipe.exceptions import RunError
 
-__all__ = ["BACKOFFS", "RETRY_KEYS", "Retries", "find_backoff", "pause", "pauses", "wanted"]
+__all__ = ["BACKOFFS", "RETRY_KEYS", "Retries", "exception_names", "find_backoff", "pause", "pauses", "wanted"]
 
 RETRY_KEYS = ("max", "sleep", "jitter", "backoff", "retry_on", "stop_on", "sleep_max", "backoff_args")
 _LONGEST_WAIT = 0.05
@@ -172,13 +172,14 @@ def pauses(values: Mapping[str, Any]) -> Retries:
         wanted(int, values.get("max"), "retry: max"),
         tuple(wanted(float, value, "retry: sleep") for value in sleeps),
         find_backoff(name),
-        _exception_names(values.get("retry_on")),
-        _exception_names(values.get("stop_on")),
+        exception_names(values.get("retry_on")),
+        exception_names(values.get("stop_on")),
         wanted(float, values.get("sleep_max"), "retry: sleep_max"),
         arguments,
     )
 
 
-def _exception_names(value: Any) -> tuple[str, ...]:
+def exception_names(value: Any) -> tuple[str, ...]:
+    """Return the names of exceptions given as one or several names or classes."""
     names = [value] if isinstance(value, str | type) else list(value or ())
     return tuple(name.__name__ if isinstance(name, type) else str(name) for name in names)

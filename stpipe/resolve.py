@@ -40,7 +40,9 @@ __all__ = ["Layer", "Resolved", "merge_layers", "resolve_call", "resolve_cmdline
 log = logging.getLogger("stpipe.step")
 
 
-def resolve_call(cls: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Resolved:
+def resolve_call(
+    cls: Any, args: Sequence[Any], kwargs: Mapping[str, Any], data: Mapping[str, Any] | None = None
+) -> Resolved:
     """Resolve the parameters of ``cls.call(*args, **kwargs)``.
 
     Parameters
@@ -51,6 +53,8 @@ def resolve_call(cls: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Re
         Arguments of the call; the first is what parameter references are chosen for.
     kwargs : mapping
         Parameters, and ``config_file``, ``steps``, ``name``. ``configure_log`` and ``logcfg`` are passed over.
+    data : mapping, optional
+        Parameters that an inventory has for this input; above files, below keywords.
 
     Returns
     -------
@@ -67,7 +71,7 @@ def resolve_call(cls: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Re
     keywords = {name: value for name, value in kwargs.items() if name not in ("configure_log", "logcfg", "config_file")}
     config_file = kwargs.get("config_file")
     sources = _Sources(cls, config_file, args[0] if args else None)
-    return sources.resolve(keywords, "keyword")
+    return sources.resolve(keywords, "keyword", data)
 
 
 def resolve_cmdline(
@@ -162,12 +166,13 @@ class _Sources:
     disable: bool | None = None
     ask: bool = True
 
-    def resolve(self, given: Mapping[str, Any], source: str) -> Resolved:
+    def resolve(self, given: Mapping[str, Any], source: str, data: Mapping[str, Any] | None = None) -> Resolved:
         """Build the layers, low to high, and merge them."""
         crds_name, crds_layers = self._reference_layers()
         file_name, file_layers = self._file_layers()
         step_files = _step_file_layers(self.cls, _steps_in(given, self.cls), self._folder(), named=True)
-        layers = [*crds_layers, *file_layers, *step_files, Layer(source, given)]
+        own = [Layer("inventory", data)] if data else []
+        layers = [*crds_layers, *file_layers, *own, *step_files, Layer(source, given)]
         merged = merge_layers(self.cls, through_hook(self.cls, layers, self.config_file))
         own_name = given.get("name") if "name" not in declared_parameters(self.cls) else None
         path = None if self.config_file is None else os.fspath(self.config_file)

@@ -1,0 +1,81 @@
+"""Tasks in threads: for work that waits or lets go of the interpreter lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+
+from stpipe.executors import Control, Finished
+from stpipe.tasks import Outcome, Task, perform
+
+__all__ = ["ThreadExecutor"]
+
+_LOOK_EVERY = 0.02
+
+
+class ThreadExecutor:
+    """Does tasks in threads.
+
+    Parameters
+    ----------
+    workers : int
+        How many at once.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._pool: ThreadPoolExecutor | None = None
+
+    def run(self, tasks: Iterable[Task], finished: Finished, control: Control) -> None:
+        """Do them all; raise what ``control.turn`` raises, when those under way have ended."""
+        pool = self._pool = self._pool or ThreadPoolExecutor(self._workers, thread_name_prefix="stpipe-run")
+        under_way: dict[Future[Outcome], Task] = {}
+        waiting = iter(tasks)
+        try:
+            while self._fill(pool, under_way, waiting, control):
+                done, _ = wait(under_way, _LOOK_EVERY, FIRST_COMPLETED)
+                control.turn()
+                for future in sorted(done, key=list(under_way).index):
+                    finished(under_way.pop(future), future.result())
+            control.turn()
+        finally:
+            for future in list(under_way):
+                task = under_way.pop(future)
+                outcome = self._last_word(future, control)
+                finished(task, outcome)
+
+    def _fill(
+        self,
+        pool: ThreadPoolExecutor,
+        under_way: dict[Future[Outcome], Task],
+        waiting: Iterator[Task],
+        control: Control,
+    ) -> bool:
+        """Submit as many tasks as there is room for; whether any are under way."""
+        while len(under_way) < self._workers:
+            task = next(waiting, None)
+            if task is None:
+                break
+            control.turn()
+            under_way[pool.submit(copy_context().run, perform, task)] = task
+        return bool(under_way)
+
+    @staticmethod
+    def _last_word(future: Future[Outcome], control: Control) -> Outcome:
+        """Wait for a task of a run that is being stopped, and deliver its events."""
+        while not future.done():
+            wait([future], _LOOK_EVERY)
+            control.stream.deliver_waiting()
+        control.stream.deliver_waiting()
+        return future.result()
+
+    def shutdown(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+            self._pool = None
+
+    def serial(self) -> ThreadExecutor:
+        """Return an executor with one thread."""
+        return ThreadExecutor(1)

@@ -1,0 +1,201 @@
+"""Rules for one entry of a run: when it runs, how often it is tried, what a failure means (running.md §3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from stpipe import events
+from stpipe.attempts import Attempts, attempting
+from stpipe.cancel import CancelToken, active_token, cancellable
+from stpipe.exceptions import RunError
+
+if TYPE_CHECKING:
+    from stpipe.pauses import Retries
+
+__all__ = ["Policy", "attempt"]
+
+_ON_SKIP = ("continue", "stop")
+_HANDLER_ERRORS = ("record", "fatal")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Rules for an entry; what is not given is taken from the rules around it (`over`).
+
+    Attributes
+    ----------
+    when : callable or None
+        ``when(exposure) -> bool``, asked just before the step; False skips it.
+    ignore_errors : bool
+        Go on with the result before; the error is counted in ``ignored``.
+    retries : int
+        Further attempts at most.
+    retry_delay : float
+        Seconds before each.
+    retry_until : callable or None
+        ``retry_until(result) -> bool``; a result that does not satisfy it counts as a failed attempt.
+    backoff : str, callable or None
+        How the delay grows: ``fixed``, ``linear``, ``exponential``, each with ``jitter``, or
+        ``f(n, delay) -> seconds`` with n = 0 before the first further attempt.
+    retry_on, stop_on : exception, name, or sequence of these
+        Errors after which another attempt follows (all, by default), and after which none does; the latter wins.
+    timeout : float or None
+        Seconds for one attempt.
+    serial : bool
+        One target at a time, in order.
+    run_once : bool
+        Only for the first readable target; the others count as done.
+    fail_percent : float or None
+        When more than this percentage of the targets have failed, nothing further is started.
+    handler_errors : {"record", "fatal"}
+        Whether an error of a handler of events ends the run.
+    on_skip : {"continue", "stop"}
+        Whether later entries run for a target that this one had nothing to do for.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A value cannot be used; the text names it.
+    """
+
+    when: Callable[[Any], bool] | None = None
+    ignore_errors: bool = False
+    retries: int = 0
+    retry_delay: float = 0.0
+    retry_until: Callable[[Any], bool] | None = None
+    backoff: str | Callable[..., float] | None = None
+    retry_on: Any = None
+    stop_on: Any = None
+    timeout: float | None = None
+    serial: bool = False
+    run_once: bool = False
+    fail_percent: float | None = None
+    handler_errors: str = "record"
+    on_skip: str = "continue"
+    given: frozenset[str] = field(default=frozenset(), init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _whole(self.retries, "retries")
+        _number(self.retry_delay, "retry_delay", above=None)
+        _number(self.timeout, "timeout", above=0.0)
+        _number(self.fail_percent, "fail_percent", above=None)
+        for name in ("when", "retry_until"):
+            value = getattr(self, name)
+            if value is not None and not callable(value):
+                raise TypeError(f"Policy: {name} has to be a function, not {value!r}")
+        for name, choices in (("handler_errors", _HANDLER_ERRORS), ("on_skip", _ON_SKIP)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"Policy: {name} can be {' or '.join(choices)}, not {getattr(self, name)!r}")
+        self.rule()
+
+    def over(self, base: Policy | None) -> Policy:
+        """Return these rules with those of ``base`` where they say nothing."""
+        if base is None:
+            return self
+        names = base.given | self.given
+        return Policy(**{name: getattr(self if name in self.given else base, name) for name in names})
+
+    def rule(self) -> Retries:
+        """Return attempts and pauses."""
+        from stpipe.pauses import Retries, exception_names, find_backoff
+
+        backoff = self.backoff if callable(self.backoff) else find_backoff(self.backoff or "fixed")
+        on, stop = exception_names(self.retry_on), exception_names(self.stop_on)
+        return Retries(self.retries + 1, (self.retry_delay,), backoff, on, stop)
+
+    def accepts(self, result: Any) -> None:
+        """Raise RunError if ``retry_until`` does not hold for a result."""
+        if self.retry_until is not None and not self.retry_until(result):
+            raise RunError("the result does not satisfy retry_until")
+
+
+_NAMES = tuple(one.name for one in fields(Policy) if one.init)
+_init = Policy.__init__
+
+
+def _remembering(self: Policy, *args: Any, **kwargs: Any) -> None:
+    _init(self, *args, **kwargs)
+    object.__setattr__(self, "given", frozenset(kwargs) | frozenset(_NAMES[: len(args)]))
+
+
+Policy.__init__ = _remembering  # type: ignore[method-assign]
+
+
+def _whole(value: Any, name: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"Policy: {name} has to be a whole number from 0 on, not {value!r}")
+
+
+def _number(value: Any, name: str, *, above: float | None) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"Policy: {name} has to be a number, not {value!r}")
+    if value < 0 or (above is not None and value <= above):
+        raise ValueError(f"Policy: {name} has to be {'above 0' if above is not None else '0 or more'}, not {value!r}")
+
+
+def attempt(policy: Policy, label: str, call: Callable[[], Any], attempts: Attempts | None = None) -> Any:
+    """Call something that reports itself to the engine, as often as the rules say.
+
+    Parameters
+    ----------
+    policy : Policy
+        The rules.
+    label : str
+        Of the step, for events.
+    call : callable
+        One attempt.
+    attempts : Attempts, optional
+        Keeps the number of retries; a new one by default.
+
+    Returns
+    -------
+    object
+        What the first good attempt returned.
+
+    Raises
+    ------
+    Exception
+        The last error; at once where the run has been told to stop.
+    """
+    rule, around = policy.rule(), active_token()
+    attempts = attempts or Attempts()
+    attempts.max_retries = policy.retries
+    attempts.ignored = lambda error: policy.ignore_errors and not _stopped(around)
+    attempts.accepts = policy.accepts if policy.retry_until is not None else None
+    count = 0
+    while True:
+        count += 1
+        number = count
+        attempts.ends = lambda error, number=number: _stopped(around) or not rule.tries_again(error, number)
+        try:
+            with attempting(attempts), _timed(policy.timeout, label, around):
+                return call()
+        except Exception as error:
+            if attempts.ends(error):
+                raise
+        attempts.retry_count = count
+        events.emit("step_target_retry", step=label, event_data=attempts.counts(), parent_uuid=None)
+        _wait(rule.seconds(count - 1))
+
+
+def _stopped(token: CancelToken | None) -> bool:
+    return token is not None and token.look() is not None
+
+
+def _timed(seconds: float | None, label: str, around: CancelToken | None) -> Any:
+    from contextlib import nullcontext
+
+    if seconds is None:
+        return nullcontext()
+    return cancellable(CancelToken(seconds, what=f"step {label}", outer=around))
+
+
+def _wait(seconds: float) -> None:
+    if seconds > 0:
+        from stpipe.pauses import pause
+
+        pause(seconds)
