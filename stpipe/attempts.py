@@ -39,9 +39,11 @@ class Attempts:
         The ``step_target_start`` event, once it has been told.
     facts : mapping
         What the latest end was told with: duration, references, outputs, …
+    ended : bool
+        Whether the last end has been told, or is told by somebody else.
     """
 
-    __slots__ = ("accepts", "ends", "facts", "ignored", "max_retries", "retry_count", "start")
+    __slots__ = ("accepts", "ended", "ends", "facts", "ignored", "max_retries", "retry_count", "start")
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class Attempts:
         self.retry_count = 0
         self.start: str | None = None
         self.facts: Mapping[str, Any] = {}
+        self.ended = False
 
     def begin(self, label: Mapping[str, Any], data: Callable[[], Mapping[str, Any]]) -> None:
         """Tell that the step starts, at the first attempt only."""
@@ -79,13 +82,21 @@ class Attempts:
         self.facts = facts
         if self.ends is not None and isinstance(error, Exception) and not self.ends(error):
             return
+        self.ended = True
         ignored = self.ignored is not None and isinstance(error, Exception) and self.ignored(error)
         data = {**facts, **self.counts(), "exception": events.describe_exception(error), "ignored": ignored}
         events.emit("step_target_error", event_data=data, **label)
 
+    def never_ran(self, label: Mapping[str, Any], error: BaseException) -> None:
+        """Tell of the last error where the step itself has not: it was raised before the step began."""
+        if not self.ended:
+            self.begin(label, dict)
+            self.ends = None
+            self.failed(label, end_facts(time.perf_counter(), changed=False), error)
+
     def succeeded(self, label: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
         """Tell that the step is done, or had nothing to do."""
-        self.facts = facts
+        self.facts, self.ended = facts, True
         name = "step_target_success" if facts.get("skip_reason") is None else "step_target_skip"
         events.emit(name, event_data={**facts, **self.counts()}, **label)
 

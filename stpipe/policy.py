@@ -176,6 +176,7 @@ def attempt(policy: Policy, label: str, call: Callable[[], Any], attempts: Attem
                 return call()
         except Exception as error:
             if attempts.ends(error):
+                attempts.never_ran({"step": label}, error)
                 raise
         attempts.retry_count = count
         events.emit("step_target_retry", step=label, event_data=attempts.counts(), parent_uuid=None)

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from stpipe import events
+from stpipe.attempts import Attempts
 from stpipe.control_flow import ControlFlow
 from stpipe.engine import checkpoint
 from stpipe.exceptions import RunError
 from stpipe.notify import NOTIFY
-from stpipe.pauses import RETRY_KEYS, pause, pauses, wanted
+from stpipe.pauses import RETRY_KEYS, Retries, pause, pauses, wanted
 from stpipe.templates import compile_value
 
 if TYPE_CHECKING:
@@ -187,9 +188,11 @@ def _guarded(entry: Entry, inner: Action, swallow: Any) -> Action:
     """Report the step, note its error, and keep the error in if it is to be swallowed."""
 
     def attempt(run: RecipeRun) -> None:
-        told = not entry.is_step and events.active_stream() is not None
+        listened = events.active_stream() is not None
+        told = listened and not entry.is_step
         if told:
             events.emit("step_target_start", step=entry.label)
+        before, run.attempts = run.attempts, _attempts(run, swallow) if listened and entry.is_step else None
         try:
             inner(run)
         except ControlFlow:
@@ -197,14 +200,23 @@ def _guarded(entry: Entry, inner: Action, swallow: Any) -> Action:
             raise
         except Exception as error:
             swallowed = swallow is not None and is_true(swallow(run.context))
+            if run.attempts is not None:
+                run.attempts.never_ran({"step": entry.label}, error)
             run.note_error(entry, error, swallowed=swallowed, told=told)
             checkpoint()  # a cancelled run ends here, whatever the entry says
             if not swallowed:
                 raise
         else:
             run.note_success(entry, told)
+        finally:
+            run.attempts = before
 
     return attempt
+
+
+def _attempts(run: RecipeRun, swallow: Any) -> Attempts:
+    """Return what the engine is to know of an entry that is a Step."""
+    return Attempts(ignored=None if swallow is None else lambda error: is_true(swallow(run.context)))
 
 
 def _retrying(entry: Entry, inner: Action, values: Mapping[str, Any]) -> Action:
@@ -219,6 +231,8 @@ def _retrying(entry: Entry, inner: Action, values: Mapping[str, Any]) -> Action:
                 count += 1
                 context["retry_counter"] = count
                 used = (count - 1, (rule.attempts or count) - 1)
+                if run.attempts is not None:
+                    _tell_attempt(run.attempts, rule, used)
                 try:
                     inner(run)
                     run.retries = used
@@ -234,3 +248,9 @@ def _retrying(entry: Entry, inner: Action, values: Mapping[str, Any]) -> Action:
                 pause(rule.seconds(count - 1))
 
     return attempts
+
+
+def _tell_attempt(attempts: Attempts, rule: Retries, used: tuple[int, int]) -> None:
+    """Have the engine know which attempt comes, and which errors end the attempts."""
+    attempts.retry_count, attempts.max_retries = used
+    attempts.ends = lambda error: not rule.tries_again(error, used[0] + 1)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stpipe import events
+from stpipe.attempts import Attempts, attempting
 from stpipe.context import Context
 from stpipe.control_flow import ControlFlow, Jump, StopGroup, StopRecipe, StopRun
 from stpipe.engine import checkpoint, execute
@@ -73,6 +74,8 @@ class RecipeRun:
 
     Attributes
     ----------
+    attempts : Attempts or None
+        What the engine is told of the attempts at the Step of the entry under way, where anybody listens.
     retries : tuple of int
         Further attempts that the latest pass has used, and how many it might have.
     counts : Counter
@@ -102,6 +105,7 @@ class RecipeRun:
         self._noted: tuple[BaseException, Entry] | None = None
         self._stack: ExitStack | None = None
         self.retries = (0, 0)
+        self.attempts: Attempts | None = None
         self._step_skipped = False
 
     def check(self) -> None:
@@ -365,7 +369,9 @@ class RecipeRun:
         if step.skip:
             self.take_result(entry, self._skipped(entry, step, args))
         else:
-            self.take_result(entry, execute(step, args))
+            with attempting(self.attempts) if self.attempts is not None else nullcontext():
+                result = execute(step, args)
+            self.take_result(entry, result)
 
     def _inputs(self, entry: Entry) -> tuple[Any, ...]:
         if entry.input is not None:
@@ -376,6 +382,8 @@ class RecipeRun:
         log.info("Step %s skipped.", step.name)
         result = args[0] if args else None
         step._mark_skipped(result)
+        if self.attempts is not None:
+            self.attempts.ended = True
         self.note_skip(entry, "skip=True")
         self._step_skipped = True
         return result

@@ -48,7 +48,7 @@ class RecipeWork(Work):
         return self.prepared
 
     def run(self, args: tuple[Any, ...], report: Report) -> Any:
-        take_attempts()  # the entries have their own
+        take_attempts().ended = True  # the entries have their own, and tell of themselves
         run = self.prepare()
         for key, value in self.data.items():
             run.context.setdefault(key, value)
@@ -130,7 +130,7 @@ class GraphWork(Work):
     def run(self, args: tuple[Any, ...], report: Report) -> Any:
         from stpipe.coroutines import run_coroutine
 
-        take_attempts()  # the steps of the graph have their own
+        take_attempts().ended = True  # the steps of the graph tell of themselves
         return run_coroutine(self.graph.resource(self.label))
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 import pytest
 
 from stpipe import pauses
 from stpipe.events import listening
 from stpipe.exceptions import RecipeDefinitionError, RunError
+from stpipe.parameters import Param
+from stpipe.step import Step
 
 
 @pytest.fixture
@@ -248,3 +251,50 @@ def test_events_of_an_error(recipes, here):
     block = [("step_start", None), ("step_target_start", None), ("step_target_error", True), ("step_end", None)]
     assert told == [*block, *block[:2], ("step_target_error", False), ("step_end", None)]
     assert seen[2].event_data["exception"] == {"type": "ValueError", "message": "no"}
+
+
+class FlakyStep(Step):
+    """Fails until it has been run so many times."""
+
+    output_ext = Param("fits", "extension")
+    until = Param(1, "the first run that goes well")
+    runs = 0
+
+    def process(self, text):
+        type(self).runs += 1
+        if type(self).runs < self.until:
+            raise OSError("not yet")
+        return text
+
+
+@pytest.fixture
+def flaky(here, monkeypatch):
+    monkeypatch.setattr(FlakyStep, "runs", 0)
+    here.FlakyStep = FlakyStep
+
+
+@pytest.mark.usefixtures("flaky")
+def test_events_of_a_step_that_is_tried_again(recipes):
+    """A Step has one start, a retry per further attempt and one end (running.md O3)."""
+    seen = []
+    entry = "{step: here.FlakyStep, input: x, in: {until: 3}, retry: {max: 4}}"
+    with listening(seen.append):
+        recipes.run(f"steps:\n- {entry}\n")
+    assert [(event.event, event.event_data.get("retry_count")) for event in seen] == [
+        ("step_start", None), ("step_target_start", None), ("step_target_retry", 1), ("step_target_retry", 2),
+        ("step_target_success", 2), ("step_end", None),
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("flaky")
+@pytest.mark.parametrize(("keys", "ignored"), [("", False), (", swallow: true", True)])
+def test_events_of_a_step_that_fails(recipes, keys, ignored):
+    """The last error only is told, with whether it is ignored; also one that comes before the step begins."""
+    for broken in ("until: 9", "until: nine"):
+        seen = []
+        text = f"steps:\n- {{step: here.FlakyStep, input: x, in: {{{broken}}}, retry: {{max: 2}}{keys}}}\n"
+        with listening(seen.append), suppress(OSError, ValueError):
+            recipes.run(text)
+        errors = [event for event in seen if event.event == "step_target_error"]
+        assert [event.event_data["ignored"] for event in errors] == [ignored]
+        assert [event.event for event in seen].count("step_target_start") == 1
