@@ -14,7 +14,7 @@ from typing import Any
 
 from stpipe import events
 
-__all__ = ["Attempts", "attempting", "end_facts", "take_attempts", "told"]
+__all__ = ["Attempts", "attempting", "enclosing_start", "end_facts", "take_attempts", "told"]
 
 
 class Attempts:
@@ -102,6 +102,12 @@ class Attempts:
 
 
 _ATTEMPTS: ContextVar[Attempts | None] = ContextVar("stpipe_attempts", default=None)
+_ENCLOSING: ContextVar[str | None] = ContextVar("stpipe_enclosing", default=None)
+
+
+def enclosing_start() -> str | None:
+    """Return the ``step_target_start`` of the function entry that this code is part of, or None."""
+    return _ENCLOSING.get()
 
 
 @contextmanager
@@ -143,13 +149,16 @@ def end_facts(started: float, **more: Any) -> dict[str, Any]:
 def told(label: str, facts: Mapping[str, Any]) -> Iterator[None]:
     """Tell of something that is no Step: start, then success or error, around a block that may add to ``facts``."""
     attempts, started = take_attempts(), time.perf_counter()
-    named = {"step": label}
+    named = {"step": label, "parent_uuid": _ENCLOSING.get()}
     attempts.begin(named, dict)
+    inside = _ENCLOSING.set(attempts.start)
     try:
         yield
         attempts.check(facts.get("result"))
     except BaseException as error:
         attempts.failed(named, end_facts(started, changed=False), error)
         raise
+    finally:
+        _ENCLOSING.reset(inside)
     more = {key: value for key, value in facts.items() if key != "result"}
     attempts.succeeded(named, end_facts(started, **more))

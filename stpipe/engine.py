@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Protocol
 
 from stpipe import events
-from stpipe.attempts import end_facts, take_attempts
+from stpipe.attempts import enclosing_start, end_facts, take_attempts
 from stpipe.cancel import CancelToken, cancellable, checkpoint
 from stpipe.exceptions import Skip
 from stpipe.outputs import check_folder_before_run, check_overwrite_before_run, is_library, save_results, wants_saving
@@ -283,7 +283,7 @@ def _is_sequence(value: Any) -> bool:
 
 def _reported(step: Any, args: Sequence[Any], state: RunState) -> Any:
     """Run the phases and tell the stream how they start and end."""
-    parent = state.outer.event_uuid if state.outer else None
+    parent = state.outer.event_uuid if state.outer else enclosing_start()
     unnamed = step.name == type(step).__name__
     own = step.__dict__.get("event_label")  # of an entry of a recipe
     label = {"step": own or (step.class_alias if unnamed else None) or step.name, "parent_uuid": parent}
@@ -329,3 +329,13 @@ def _facts_of(step: Any, state: RunState, fingerprint: str, *, changed: bool) ->
         skip_reason=state.skip_reason,
         changed=changed,
     )
+
+
+def __getattr__(name: str) -> object:
+    """Give the names that users look for here and that live above: `Engine`, `Node`, `Policy`."""
+    homes = {"Engine": "stpipe.run_engine", "Node": "stpipe.run_engine", "Policy": "stpipe.policy"}
+    if name not in homes:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(homes[name]), name)

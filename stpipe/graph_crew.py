@@ -11,15 +11,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
 from stpipe.events import active_stream
 from stpipe.exceptions import CanceledError
-from stpipe.graph_events import told
+from stpipe.graph_events import told, told_once
 from stpipe.graph_nodes import ENDED, RUNNING, Node
 from stpipe.graph_steps import check_count
+from stpipe.policy import active_policy, attempt_async
 
 if TYPE_CHECKING:
     from stpipe.graph_flow import Flow
@@ -116,6 +117,8 @@ class Crew:
         Context variables of the caller; every task and every thread gets a copy.
     stream : EventStream or None
         Who is told of steps that start and end.
+    policy : Policy or None
+        How often a step is tried, and how long it may take.
     """
 
     def __init__(self, flow: Flow) -> None:
@@ -124,6 +127,7 @@ class Crew:
         self.thread = threading.get_ident()
         self.context = copy_context()
         self.stream = active_stream()
+        self.policy = active_policy()
         self.ready: deque[Node] = deque()
         self.functions: list[Node] = []
         self.tasks: set[asyncio.Task[None]] = set()
@@ -220,14 +224,12 @@ class Crew:
             return True
         step = node.step
         try:
-            if self.stream is None:
+            if self.stream is None and self.policy is None:
                 value = await step.function(*node.args)
                 if len(step.provides) > 1:
                     check_count(step, value)
             else:
-                with told(self.stream, step):
-                    value = await step.function(*node.args)
-                    check_count(step, value)
+                value = await self._tried(node)
         except asyncio.CancelledError as error:
             return self._cancelled(node, task, error)
         except GeneratorExit:
@@ -245,6 +247,19 @@ class Crew:
             else:
                 dependent.crew.put(dependent)
         return not task.cancelling()
+
+    async def _tried(self, node: Node) -> Any:
+        """Run a coroutine as often as the rules say, and tell who listens."""
+        step, stream = node.step, self.stream
+
+        async def once() -> Any:
+            with told_once(step) if stream is not None else nullcontext():
+                value = await step.function(*node.args)
+                check_count(step, value)
+                return value
+
+        with told(stream, step) if stream is not None else nullcontext():
+            return await (once() if self.policy is None else attempt_async(self.policy, step.name, once))
 
     def _cancelled(self, node: Node, task: asyncio.Task[None], error: BaseException) -> bool:
         """Deal with a step that ended by a cancellation: ours, its own doing, or that of the loop."""

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from stpipe.engine import CancelToken, cancellable, checkpoint
 from stpipe.graph_crew import as_runner
-from stpipe.graph_events import told
+from stpipe.graph_events import told, told_once
 from stpipe.graph_nodes import Node
 from stpipe.graph_steps import check_count
+from stpipe.policy import attempt
 
 if TYPE_CHECKING:
     from stpipe.graph_flow import Flow
@@ -126,9 +127,24 @@ def _call(node: Node, token: _Token) -> Any:
     as_runner(node)
     with cancellable(token):
         if node.crew.stream is None:
-            return _checked(node, token)
+            return _tried(node, token)
         with told(node.crew.stream, node.step):
-            return _checked(node, token)
+            return _tried(node, token)
+
+
+def _tried(node: Node, token: _Token) -> Any:
+    """Call it as often as the rules of the call say."""
+    policy = node.crew.policy
+    if policy is None:
+        return _once(node, token)
+    return attempt(policy, node.step.name, lambda: _once(node, token))
+
+
+def _once(node: Node, token: _Token) -> Any:
+    if node.crew.stream is None:
+        return _checked(node, token)
+    with told_once(node.step):
+        return _checked(node, token)
 
 
 def _checked(node: Node, token: _Token) -> Any:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from stpipe import events
 from stpipe.attempts import Attempts, attempting
 from stpipe.cancel import CancelToken, active_token, cancellable
-from stpipe.exceptions import RunError
+from stpipe.exceptions import RunError, RunTimeoutError
 
 if TYPE_CHECKING:
     from stpipe.pauses import Retries
 
-__all__ = ["Policy", "attempt"]
+__all__ = ["Policy", "active_policy", "attempt", "attempt_async", "governed"]
 
 _ON_SKIP = ("continue", "stop")
 _HANDLER_ERRORS = ("record", "fatal")
@@ -137,6 +139,44 @@ def _number(value: Any, name: str, *, above: float | None) -> None:
         raise ValueError(f"Policy: {name} has to be {'above 0' if above is not None else '0 or more'}, not {value!r}")
 
 
+class _Tries:
+    """The attempts at one entry under a policy: counted, and told to the engine."""
+
+    def __init__(self, policy: Policy, label: str, attempts: Attempts | None) -> None:
+        self.policy = policy
+        self.label = label
+        self.rule = policy.rule()
+        self.around = active_token()
+        self.attempts = attempts or Attempts()
+        self.attempts.max_retries = policy.retries
+        self.attempts.ignored = lambda error: policy.ignore_errors and not self.is_stopped()
+        self.attempts.accepts = policy.accepts if policy.retry_until is not None else None
+        self.attempts.ends = self.is_last
+        self.count = 0
+
+    def is_stopped(self) -> bool:
+        """Whether the run around has been told to stop."""
+        return self.around is not None and self.around.look() is not None
+
+    def is_last(self, error: BaseException) -> bool:
+        """Whether no attempt follows this error."""
+        return self.is_stopped() or not self.rule.tries_again(error, self.count)
+
+    def pause_after(self, error: Exception) -> float:
+        """Return the seconds before the next attempt, which is told; raise the error if there is none."""
+        if self.is_last(error):
+            self.attempts.never_ran({"step": self.label}, error)
+            raise error
+        self.attempts.retry_count = self.count
+        events.emit("step_target_retry", step=self.label, event_data=self.attempts.counts())
+        return self.rule.seconds(self.count - 1)
+
+    def token(self) -> CancelToken | None:
+        """Return the token of one attempt, if its time is limited."""
+        seconds = self.policy.timeout
+        return None if seconds is None else CancelToken(seconds, what=f"step {self.label}", outer=self.around)
+
+
 def attempt(policy: Policy, label: str, call: Callable[[], Any], attempts: Attempts | None = None) -> Any:
     """Call something that reports itself to the engine, as often as the rules say.
 
@@ -161,42 +201,67 @@ def attempt(policy: Policy, label: str, call: Callable[[], Any], attempts: Attem
     Exception
         The last error; at once where the run has been told to stop.
     """
-    rule, around = policy.rule(), active_token()
-    attempts = attempts or Attempts()
-    attempts.max_retries = policy.retries
-    attempts.ignored = lambda error: policy.ignore_errors and not _stopped(around)
-    attempts.accepts = policy.accepts if policy.retry_until is not None else None
-    count = 0
+    tries = _Tries(policy, label, attempts)
     while True:
-        count += 1
-        number = count
-        attempts.ends = lambda error, number=number: _stopped(around) or not rule.tries_again(error, number)
+        tries.count += 1
+        token = tries.token()
         try:
-            with attempting(attempts), _timed(policy.timeout, label, around):
+            with attempting(tries.attempts), cancellable(token) if token is not None else nullcontext():
                 return call()
         except Exception as error:
-            if attempts.ends(error):
-                attempts.never_ran({"step": label}, error)
-                raise
-        attempts.retry_count = count
-        events.emit("step_target_retry", step=label, event_data=attempts.counts(), parent_uuid=None)
-        _wait(rule.seconds(count - 1))
+            seconds = tries.pause_after(error)
+        if seconds > 0:
+            from stpipe.pauses import pause
+
+            pause(seconds)
 
 
-def _stopped(token: CancelToken | None) -> bool:
-    return token is not None and token.look() is not None
+async def attempt_async(policy: Policy, label: str, call: Callable[[], Awaitable[Any]]) -> Any:
+    """Do as `attempt` with coroutines; one that is out of time is cancelled."""
+    tries = _Tries(policy, label, None)
+    while True:
+        tries.count += 1
+        try:
+            with attempting(tries.attempts):
+                return await _within(policy.timeout, label, call())
+        except Exception as error:
+            seconds = tries.pause_after(error)
+        await _sleep(seconds)
 
 
-def _timed(seconds: float | None, label: str, around: CancelToken | None) -> Any:
-    from contextlib import nullcontext
+async def _sleep(seconds: float) -> None:
+    import asyncio
 
+    await asyncio.sleep(seconds)
+
+
+async def _within(seconds: float | None, label: str, coroutine: Awaitable[Any]) -> Any:
     if seconds is None:
-        return nullcontext()
-    return cancellable(CancelToken(seconds, what=f"step {label}", outer=around))
+        return await coroutine
+    import asyncio
+
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await coroutine
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise RunTimeoutError(f"step {label} has taken more than {seconds:g} s") from error
 
 
-def _wait(seconds: float) -> None:
-    if seconds > 0:
-        from stpipe.pauses import pause
+_POLICY: ContextVar[Policy | None] = ContextVar("stpipe_policy", default=None)
 
-        pause(seconds)
+
+@contextmanager
+def governed(policy: Policy | None) -> Iterator[None]:
+    """Let the steps of graphs that are called inside a block have these rules."""
+    token = _POLICY.set(policy)
+    try:
+        yield
+    finally:
+        _POLICY.reset(token)
+
+
+def active_policy() -> Policy | None:
+    """Return the rules for steps of graphs in this context."""
+    return _POLICY.get()

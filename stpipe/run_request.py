@@ -53,9 +53,9 @@ class RunRequest:
     def title(self) -> str:
         """Name of what is run."""
         what = self.what
-        return (
-            str(what) if isinstance(what, str) else getattr(what, "name", None) or getattr(what, "__name__", str(what))
-        )
+        if isinstance(what, str):
+            return what
+        return str(getattr(what, "name", None) or getattr(what, "__name__", None) or what)
 
     @property
     def keywords(self) -> dict[str, Any]:

@@ -76,8 +76,8 @@ def _find(request: RunRequest) -> Callable[[RunRequest, list[Any]], RunEntry]:
 
 def _find_name(request: RunRequest, name: str) -> Callable[[RunRequest, list[Any]], RunEntry]:
     """Find a name: shortcut, file of a recipe or of parameters, step or function, name of a recipe."""
-    from stpipe import caches, settings
-    from stpipe.step_lookup import _find as find_step
+    from stpipe import settings
+    from stpipe.step_lookup import find_named
 
     extension = os.path.splitext(name)[1].lower()
     if name in settings.shortcuts or extension in (".yaml", ".yml") or request.loader:
@@ -85,7 +85,7 @@ def _find_name(request: RunRequest, name: str) -> Callable[[RunRequest, list[Any
     if extension in (".asdf", ".cfg") and os.path.isfile(name):
         return _parameter_file
     try:
-        target = caches.step.get(name, lambda: find_step(name))
+        target = find_named(name)
     except StepNotFoundError as error:
         return _recipe_or(request, error)
     if target.kind == "step":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stpipe.attempts import take_attempts
 from stpipe.exceptions import ParameterError
-from stpipe.policy import Policy
+from stpipe.policy import Policy, governed
 from stpipe.run_loop import RunEntry
 from stpipe.tasks import Report, Work
 
@@ -122,16 +122,20 @@ class GraphWork(Work):
         Steps and values.
     label : str
         The resource.
+    policy : Policy or None
+        Rules for each step of the graph.
     """
 
     graph: Graph
     label: str
+    policy: Policy | None = None
 
     def run(self, args: tuple[Any, ...], report: Report) -> Any:
         from stpipe.coroutines import run_coroutine
 
         take_attempts().ended = True  # the steps of the graph tell of themselves
-        return run_coroutine(self.graph.resource(self.label))
+        with governed(self.policy):
+            return run_coroutine(self.graph.resource(self.label))
 
 
 def graph_entry(request: RunRequest, graph: Graph) -> RunEntry:
@@ -153,4 +157,4 @@ def graph_entry(request: RunRequest, graph: Graph) -> RunEntry:
     if request.context:
         graph.add_resources(**request.context)
     graph.plan(name)
-    return RunEntry(name, lambda target: GraphWork(graph, name), request.policy or Policy(), tells=False)
+    return RunEntry(name, lambda target: GraphWork(graph, name, request.policy), tells=False)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stpipe.recipe_entries import Entry
     from stpipe.recipe_run import RecipeRun
 
-__all__ = ["StepTarget", "find_step"]
+__all__ = ["StepTarget", "find_named", "find_step"]
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -60,6 +60,19 @@ def find_step(name: str) -> StepTarget:
 
     if name in BUILT_IN:
         return StepTarget("built-in", BUILT_IN[name].function, name)
+    return caches.step.get(name, lambda: _find(name))
+
+
+def find_named(name: str) -> StepTarget:
+    """Find the Step class or function of a name; a built-in of recipes of that name does not count.
+
+    Raises
+    ------
+    StepNotFoundError
+        There is none; the text gives near names.
+    """
+    from stpipe import caches
+
     return caches.step.get(name, lambda: _find(name))
 
 

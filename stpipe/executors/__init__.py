@@ -3,7 +3,8 @@
 An executor has one method, ``run(tasks, finished, control)``. It takes tasks from the iterable as it has room for
 them, does them with `stpipe.tasks.perform`, and calls ``finished(task, outcome)`` for each as it ends, on the thread
 that called ``run``. Between, it calls ``control.turn()``, which delivers events of other threads and raises where the
-run has been told to stop; tasks under way are then waited for or killed, and reported as ``canceled``.
+run has been told to stop; tasks under way are then waited for or killed, and reported as ``canceled``. The iterable may
+give None: there is no task at the moment, but there may be one later.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Control(Protocol):
 class Executor(Protocol):
     """Does tasks."""
 
-    def run(self, tasks: Iterable[Task], finished: Finished, control: Control) -> None:
+    def run(self, tasks: Iterable[Task | None], finished: Finished, control: Control) -> None:
         """Do them all; raise what ``control.turn`` raises."""
 
     def serial(self) -> Executor:

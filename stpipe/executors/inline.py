@@ -13,11 +13,12 @@ __all__ = ["InlineExecutor"]
 class InlineExecutor:
     """Does each task where it is."""
 
-    def run(self, tasks: Iterable[Task], finished: Finished, control: Control) -> None:
+    def run(self, tasks: Iterable[Task | None], finished: Finished, control: Control) -> None:
         """Do them all; raise what ``control.turn`` raises."""
         for task in tasks:
             control.turn()
-            finished(task, perform(task))
+            if task is not None:
+                finished(task, perform(task))
         control.turn()
 
     def shutdown(self) -> None:

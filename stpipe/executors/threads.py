@@ -27,39 +27,36 @@ class ThreadExecutor:
         self._workers = workers
         self._pool: ThreadPoolExecutor | None = None
 
-    def run(self, tasks: Iterable[Task], finished: Finished, control: Control) -> None:
+    def run(self, tasks: Iterable[Task | None], finished: Finished, control: Control) -> None:
         """Do them all; raise what ``control.turn`` raises, when those under way have ended."""
-        pool = self._pool = self._pool or ThreadPoolExecutor(self._workers, thread_name_prefix="stpipe-run")
         under_way: dict[Future[Outcome], Task] = {}
         waiting = iter(tasks)
         try:
-            while self._fill(pool, under_way, waiting, control):
-                done, _ = wait(under_way, _LOOK_EVERY, FIRST_COMPLETED)
+            more = True
+            while more or under_way:
+                more = more and self._fill(under_way, waiting, control)
+                done = wait(under_way, _LOOK_EVERY, FIRST_COMPLETED).done if under_way else ()
                 control.turn()
                 for future in sorted(done, key=list(under_way).index):
                     finished(under_way.pop(future), future.result())
-            control.turn()
         finally:
             for future in list(under_way):
                 task = under_way.pop(future)
-                outcome = self._last_word(future, control)
-                finished(task, outcome)
+                finished(task, self._last_word(future, control))
 
-    def _fill(
-        self,
-        pool: ThreadPoolExecutor,
-        under_way: dict[Future[Outcome], Task],
-        waiting: Iterator[Task],
-        control: Control,
-    ) -> bool:
-        """Submit as many tasks as there is room for; whether any are under way."""
+    def _fill(self, under_way: dict[Future[Outcome], Task], waiting: Iterator[Task | None], control: Control) -> bool:
+        """Submit as many tasks as there are and there is room for; whether there may be more."""
+        pool = self._pool = self._pool or ThreadPoolExecutor(self._workers, thread_name_prefix="stpipe-run")
         while len(under_way) < self._workers:
-            task = next(waiting, None)
+            try:
+                task = next(waiting)
+            except StopIteration:
+                return False
             if task is None:
-                break
+                return True
             control.turn()
             under_way[pool.submit(copy_context().run, perform, task)] = task
-        return bool(under_way)
+        return True
 
     @staticmethod
     def _last_word(future: Future[Outcome], control: Control) -> Outcome:
