@@ -169,6 +169,24 @@ class Graph:
         """Whether a resource is present."""
         return name in self._flow.values
 
+    def has_steps(self) -> bool:
+        """Whether any step is registered."""
+        return bool(self._flow.steps)
+
+    def names(self) -> list[str]:
+        """Return the names of all resources that steps want or provide."""
+        return list(dict.fromkeys((*self._flow.providers, *self._flow.consumers)))
+
+    def present(self) -> dict[str, Any]:
+        """Return the resources that are there, given or computed."""
+        with self._flow.lock:
+            return dict(self._flow.values)
+
+    def given(self) -> dict[str, Any]:
+        """Return the resources that were given."""
+        with self._flow.lock:
+            return {name: value for name, value in self._flow.values.items() if name not in self._flow.makers}
+
     def clear(self) -> None:
         """Drop computed values; what was given stays."""
         self._flow.clear()

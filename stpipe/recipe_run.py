@@ -21,6 +21,7 @@ from stpipe.notify import log_error
 if TYPE_CHECKING:
     from stpipe.recipe import Recipe
     from stpipe.recipe_entries import Entry
+    from stpipe.recipe_resources import GraphResources
 
 __all__ = ["MAIN_GROUP", "RecipeRun", "RunOptions"]
 
@@ -106,6 +107,7 @@ class RecipeRun:
         self._stack: ExitStack | None = None
         self.retries = (0, 0)
         self.attempts: Attempts | None = None
+        self._graph: GraphResources | None = None
         self._step_skipped = False
 
     def check(self) -> None:
@@ -323,7 +325,7 @@ class RecipeRun:
         }
 
     def require(self, entry: Entry) -> None:
-        """Get what an entry requires and the context does not have from ``options.resources``.
+        """Get what an entry requires and the context does not have from ``options.resources``, else from the graph.
 
         Raises
         ------
@@ -331,14 +333,24 @@ class RecipeRun:
             It cannot be had.
         """
         for name in entry.requires:
-            if name in self.context:
-                continue
-            resources = self.root.options.resources
-            if resources is None:
-                raise ContextKeyError(
-                    f"the context has no {name!r}, which the entry requires; have an entry before it provide it"
-                )
-            self.context[name] = resources(name)
+            if name not in self.context:
+                self.context[name] = self._resource(name)
+
+    def _resource(self, name: str) -> Any:
+        """Ask the resources of the run, else the current graph."""
+        root = self.root
+        if root.options.resources is not None:
+            return root.options.resources(name)
+        from stpipe.recipe_resources import GraphResources, NoGraph
+
+        root._graph = root._graph or GraphResources()
+        try:
+            return root._graph.get(name, self.context)
+        except NoGraph:
+            raise ContextKeyError(
+                f"the context has no {name!r}, which the entry requires; have an entry before it, or a step of the "
+                "graph, provide it"
+            ) from None
 
     def take_value(self, entry: Entry, value: Any) -> None:
         """Put what a function returned into the context: a dict is merged, anything else is the result."""
