@@ -24,6 +24,7 @@ __all__ = [
     "EventStream",
     "Subscriber",
     "active_stream",
+    "current_target",
     "deliver_to_callback",
     "emit",
     "listening",
@@ -251,6 +252,12 @@ def targeting(name: str) -> Iterator[None]:
         yield
     finally:
         _TARGET.reset(token)
+
+
+def current_target() -> str | None:
+    """Name of the target that events of this context are of; None where there is none."""
+    stream = _STREAM.get()
+    return _TARGET.get() or (stream.target if stream is not None else None)
 
 
 class Callback:

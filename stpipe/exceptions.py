@@ -17,7 +17,9 @@
         ├── RunError                        1   a run that cannot start, or cannot go on
         │   ├── RecipeNotFoundError         1   no recipe of that name in any of the places looked in
         │   ├── RecipeDefinitionError       4   a recipe that cannot be used; each problem with file, line, column
-        │   ├── GroupNotFoundError          4   a recipe has no such group
+        │   ├── GroupNotFoundError          4   a recipe or an inventory has no such group
+        │   ├── ExposureNotFoundError       1   an inventory has no exposure of that name
+        │   ├── PlanError                   2   a plan that has no exposure left, or is not used as it must be
         │   ├── ContextKeyError (KeyError)  2   a name in braces that the context does not have
         │   ├── MissingResourceError        4   a resource that no step of a graph provides
         │   ├── CycleError                  4   steps of a graph that wait for each other
@@ -43,6 +45,7 @@ __all__ = [
     "CanceledError",
     "ContextKeyError",
     "CycleError",
+    "ExposureNotFoundError",
     "GroupNotFoundError",
     "InputError",
     "MissingMetadataError",
@@ -50,6 +53,7 @@ __all__ = [
     "NotBuiltError",
     "OutputError",
     "ParameterError",
+    "PlanError",
     "Problem",
     "ProvidesError",
     "RecipeDefinitionError",
@@ -184,9 +188,19 @@ class RecipeDefinitionError(RunError):
 
 
 class GroupNotFoundError(RunError):
-    """A recipe has no group of that name."""
+    """A recipe or an inventory has no group of that name."""
 
     exit_status = 4
+
+
+class ExposureNotFoundError(RunError, LookupError):
+    """An inventory has no exposure of that name; the text gives near names."""
+
+
+class PlanError(RunError):
+    """A plan has no exposure left to work on, or is not used as it must be."""
+
+    exit_status = 2
 
 
 class ContextKeyError(RunError, KeyError):

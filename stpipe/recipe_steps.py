@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stpipe.context import Context, copied
 from stpipe.control_flow import Jump, StopGroup, StopRecipe, StopRun
-from stpipe.exceptions import ContextKeyError, NotBuiltError, ParameterError
+from stpipe.exceptions import ContextKeyError, ParameterError
 from stpipe.notify import NOTIFY
 
 if TYPE_CHECKING:
@@ -124,21 +124,19 @@ def _py(run: RecipeRun, entry: Entry, values: Values) -> None:
 
 
 def _fetch_facts(run: RecipeRun, entry: Entry, values: Values) -> None:
-    try:
-        from stpipe.facts import get_facts  # type: ignore[import-not-found,unused-ignore]
-        from stpipe.inventory import Inventory  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        raise NotBuiltError(
-            "fetch_facts needs stpipe.facts, which this release does not have yet; "
-            "use {result.meta.…} of an open model instead"
-        ) from None
-    source = next((run.context[name] for name in ("result", "input") if name in run.context), None)
+    """Facts of the current result or input: of one exposure by name, of several by name and exposure."""
+    from stpipe.facts import get_facts
+    from stpipe.inventory import Inventory
+
+    source = next((run.context[name] for name in ("result", "input") if run.context.get(name) is not None), None)
     if source is None:
         raise ContextKeyError("fetch_facts needs 'result' or 'input' in the context")
-    names = values["facts"]
-    inventory = Inventory(([source], {}))
-    names = [names] if isinstance(names, str) else names
-    run.context[values["save"]] = {name: next(iter(get_facts(inventory, name).values())) for name in names}
+    inventory = Inventory(source if isinstance(source, list | Inventory) else [source])
+    found = {name: get_facts(inventory, name) for name in _as_list(values["facts"])}
+    run.context[values["save"]] = {
+        name: {str(one): value for one, value in facts.items()} if len(inventory) > 1 else next(iter(facts.values()))
+        for name, facts in found.items()
+    }
 
 
 def _target(value: Any, entry: Entry) -> tuple[tuple[str, ...], str | None, str | None]:

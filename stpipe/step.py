@@ -202,12 +202,12 @@ class Step(StepViews, StepFiles, ParameterHolder):
         return cls._configured(args, kwargs)
 
     @classmethod
-    def _configured(cls, args: tuple, kwargs: dict[str, Any]) -> Self:
+    def _configured(cls, args: tuple, kwargs: dict[str, Any], data: Mapping[str, Any] | None = None) -> Self:
         from stpipe.references import reference_session
         from stpipe.resolve import resolve_call
 
         with reference_session():
-            resolved = resolve_call(cls, args, kwargs)
+            resolved = resolve_call(cls, args, kwargs, data)
         return cls.from_resolved(resolved, config_file=kwargs.get("config_file"))
 
     @classmethod
@@ -343,6 +343,12 @@ class Step(StepViews, StepFiles, ParameterHolder):
     def checkpoint(self) -> None:
         """Stop here if the run has been cancelled or is out of time."""
         checkpoint()
+
+    def store_fact(self, name: str, value: Any) -> None:
+        """Store a fact, something that JSON knows, of what this step works on; the run gives it (`Runner.facts`)."""
+        from stpipe.facts import store_fact, target_of
+
+        store_fact(name, value, target=target_of(self))
 
 
 def _configure_logging(cls: type[Step], logcfg: Any, stack: ExitStack) -> None:

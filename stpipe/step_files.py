@@ -134,6 +134,11 @@ class StepFiles(_Base):
         with cls._datamodels_open(dataset) as model:
             return model.get_crds_parameters(), model.crds_observatory
 
+    @classmethod
+    def _read_header(cls, path: str) -> Mapping[str, Any]:
+        """Read the metadata of a file by dotted name; a mission layer does it without opening a model."""
+        return cls._get_crds_parameters(path)[0]
+
     def get_reference_file(self, input_file: Any, reference_file_type: str) -> Any:
         """Return path or model of the reference for an input, ``"N/A"`` where there is none (spec framework.md §6)."""
         from stpipe.references import get_reference_file

@@ -56,6 +56,13 @@ class JwstStep(Step):
         """Metadata that references for an input are chosen by, and the observatory; no model is opened."""
         return crds_parameters(dataset), "jwst"
 
+    @classmethod
+    def _read_header(cls, path: str) -> Mapping[str, Any]:
+        """Metadata of a file, or of the first science exposure of an association, without opening a model."""
+        from jwst.stpipe.exposure_header import read_header
+
+        return read_header(path)
+
     @staticmethod
     def get_stpipe_loggers() -> tuple[str, ...]:
         """Names of the loggers to configure."""

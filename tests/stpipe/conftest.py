@@ -65,3 +65,4 @@ def library(library_class: Any, asn_path: Path, request: pytest.FixtureRequest) 
 
 
 recipes, here = _load("recipe_fixtures.py").recipes, _load("recipe_fixtures.py").here
+make_exposure = _load("exposure_files.py").make_exposure

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
-from types import ModuleType
 
 import pytest
 
@@ -12,7 +10,6 @@ from stpipe import run_recipe
 from stpipe.exceptions import (
     ContextKeyError,
     GroupNotFoundError,
-    NotBuiltError,
     ParameterError,
     RecipeDefinitionError,
     RunError,
@@ -322,22 +319,6 @@ def test_the_calibration_step_called_like_a_built_in(recipes):
     recipes.write("steps:\n- {step: 'jwst::jump', in: {rejection_threshold: 4}}\n", "other.yaml")
     (entry,) = load_recipe("other").groups["steps"]
     assert (entry.label, entry.is_step) == ("jump", True)
-
-
-def test_fetch_facts(recipes, monkeypatch):
-    text = "steps:\n- {step: fetch_facts, in: {facts: [Filter, Groups], save: facts}}\n"
-    monkeypatch.setitem(sys.modules, "stpipe.facts", None)
-    with pytest.raises(NotBuiltError, match="stpipe.facts"):
-        recipes.run(text, dict_in={"input": "a.fits"})
-    facts, inventory = ModuleType("stpipe.facts"), ModuleType("stpipe.inventory")
-    facts.get_facts = lambda found, name: {found[0][0]: f"{name} of {found[0][0]}"}
-    inventory.Inventory = lambda *groups: groups[0]
-    monkeypatch.setitem(sys.modules, "stpipe.facts", facts)
-    monkeypatch.setitem(sys.modules, "stpipe.inventory", inventory)
-    context = recipes.run(text, dict_in={"input": "a.fits"})
-    assert context["facts"] == {"Filter": "Filter of a.fits", "Groups": "Groups of a.fits"}
-    with pytest.raises(ContextKeyError, match="needs 'result' or 'input'"):
-        recipes.run(text)
 
 
 def test_required_names_come_from_the_resources_of_the_run(recipes, here):
