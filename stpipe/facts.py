@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from difflib import get_close_matches
 from typing import Any
 
+from stpipe.events import current_target
 from stpipe.exceptions import ParameterError, RunError
 from stpipe.exposure import Exposure
 from stpipe.fact_kinds import (
@@ -156,7 +157,6 @@ def _plain(value: Any, label: str) -> Any:
 
 def target_of(step: Any) -> str:
     """Name of what a step works on: the target of the run, else the file name of its input, else ``input``."""
-    from stpipe.events import current_target
 
     return current_target() or os.path.basename(step.search_attr("_input_filename") or "") or "input"
 
@@ -177,7 +177,7 @@ def storing(store: Store) -> Iterator[None]:
         _STORE.reset(token)
 
 
-def store_fact(name: str, value: Any, *, target: str) -> None:
+def store_fact(name: str, value: Any, *, target: str | None = None) -> None:
     """Store a fact of a target in the run around this code; without one nothing is kept.
 
     Parameters
@@ -186,8 +186,8 @@ def store_fact(name: str, value: Any, *, target: str) -> None:
         Name of the fact.
     value : object
         Something that JSON knows.
-    target : str
-        Name of what the run works on.
+    target : str, optional
+        Name of what the run works on; by default that of this context.
 
     Raises
     ------
@@ -196,5 +196,6 @@ def store_fact(name: str, value: Any, *, target: str) -> None:
     """
     value = _plain(value, name)
     store = _STORE.get()
-    if store is not None:
+    target = target or current_target()
+    if store is not None and target is not None:
         store(target, name, value)
