@@ -16,7 +16,7 @@ from stpipe.tasks import FunctionWork, StepWork, Work
 if TYPE_CHECKING:
     from stpipe.run_request import RunRequest
 
-__all__ = ["NotFound", "resolve"]
+__all__ = ["NotFound", "resolve", "targets_of"]
 
 
 class NotFound(RunError):
@@ -50,7 +50,7 @@ def resolve(request: RunRequest) -> tuple[list[RunEntry], list[Any]]:
 
         return [graph_entry(request, what)], [StandIn(None, "graph")]
     found = _find(request)
-    targets = _targets(request)
+    targets = targets_of(request)
     entry = found(request, targets)
     return [entry], targets
 
@@ -80,6 +80,8 @@ def _find_name(request: RunRequest, name: str) -> Callable[[RunRequest, list[Any
     from stpipe.step_lookup import find_named
 
     extension = os.path.splitext(name)[1].lower()
+    if request.project is not None and request.project.has_recipe(name):
+        return _recipe
     if name in settings.shortcuts or extension in (".yaml", ".yml") or request.loader:
         return _recipe
     if extension in (".asdf", ".cfg") and os.path.isfile(name):
@@ -133,15 +135,24 @@ def _step(request: RunRequest, targets: list[Any], cls: Any) -> RunEntry:
     """Make the entry of a Step class; its parameters are resolved for the first target, which shows what is wrong."""
     _refuse_recipe_keywords(request)
     label = cls.class_alias or cls.__name__
-    keywords = _with_project(request, cls)
+    base = request.project.parameters if request.project is not None else None
 
     def work_for(target: Any) -> Work:
-        return StepWork(cls, label, keywords, parameters_of_data(cls, target.data))
+        data = parameters_of_data(cls, target.data)
+        return StepWork(cls, label, request.keywords, data, base=base.layer() if base is not None else None)
 
     first = work_for(targets[0])
     first.prepare(_known_args(targets[0]))  # type: ignore[attr-defined]
     made = {targets[0].name: first}
-    return RunEntry(label, lambda target: made.pop(target.name, None) or work_for(target), _policy(request))
+    return RunEntry(label, lambda target: made.pop(target.name, None) or work_for(target), _policy(request), door=_door(cls))
+
+
+def _door(cls: Any) -> Any:
+    """Return a class that knows how headers are read; None where it leaves that to others."""
+    from stpipe.step import Step
+
+    own = getattr(cls._read_header, "__func__", None)
+    return cls if own is not getattr(Step._read_header, "__func__", None) else None
 
 
 def _known_args(target: Any) -> tuple[Any, ...]:
@@ -157,14 +168,6 @@ def parameters_of_data(cls: Any, data: Mapping[str, Any]) -> dict[str, Any]:
     if steps and isinstance(data.get("steps"), Mapping):
         found["steps"] = dict(data["steps"])
     return found
-
-
-def _with_project(request: RunRequest, cls: Any) -> dict[str, Any]:
-    """Put the keywords over the parameters of the project."""
-    keywords = request.keywords
-    if request.project is None:
-        return keywords
-    return request.project.parameters_under(keywords, cls)
 
 
 def _instance(request: RunRequest, targets: list[Any]) -> RunEntry:
@@ -209,7 +212,7 @@ def _refuse_recipe_keywords(request: RunRequest) -> None:
         raise ParameterError(f"{', '.join(wrong)}: for a recipe only, and {request.title!r} is none")
 
 
-def _targets(request: RunRequest) -> list[Any]:
+def targets_of(request: RunRequest) -> list[Any]:
     """Return the targets of a run.
 
     Raises

@@ -13,24 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jwst.jump.blobs import Blobs, draw_ellipse, find_blobs
-from jwst.jump.differences import UNUSABLE, Ramps, bad_planes, signed_median
-from jwst.jump.sigma_clip import clip_bounds
+from jwst.jump.differences import Ramps, bad_planes
+from jwst.jump.shower_ratio import Expected
+from jwst.jump.shower_search import LEFT_OUT, Scene, bright_pixels
 from jwst.jump.smoothing import Ring
-from jwst.lib.dqflags import DO_NOT_USE, JUMP_DET, SATURATED
+from jwst.lib.dqflags import JUMP_DET, SATURATED
 
 __all__ = ["ShowerParameters", "flag_showers"]
 
 log = logging.getLogger(__name__)
 
 JUMP, SAT = np.uint8(JUMP_DET), np.uint8(SATURATED)
-LEFT_OUT = np.uint8(DO_NOT_USE | SATURATED | JUMP_DET)
-SIGMAS = 5.0
 FEWEST_DIFFERENCES = 10
 
 LARGEST_RATE = 6.0
 """A pixel whose mean rate would change by more than this, electron/s, gets its flags back."""
-
-TILE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -53,6 +50,8 @@ class ShowerParameters:
     minimum_sigclip_groups : int
         From this many integrations on, a difference is compared across integrations.
     group_time : float, s
+    workers : int
+        Threads that share the rows; the result does not depend on it.
     """
 
     extend_snr_threshold: float = 1.2
@@ -64,6 +63,7 @@ class ShowerParameters:
     groups_after: int = 0
     minimum_sigclip_groups: int = 100
     group_time: float = 1.0
+    workers: int = 1
 
 
 def flag_showers(
@@ -88,127 +88,30 @@ def flag_showers(
     """
     nints, ngroups = groupdq.shape[:2]
     excluded = bad_planes(groupdq)
-    if nints * (ngroups - 1) - int(np.count_nonzero(excluded)) < FEWEST_DIFFERENCES:
+    usable = nints * (ngroups - 1) - int(np.count_nonzero(excluded))
+    if usable < FEWEST_DIFFERENCES or not ramps.pairs:
         log.warning("Not enough groups for the search for showers: %d are needed", FEWEST_DIFFERENCES)
         return 0
     with np.errstate(all="ignore"):
-        expected = _Expected(_Differences(ramps), ramps, parameters.minimum_sigclip_groups)
         bad_pixels = (pixeldq & np.uint32(LEFT_OUT)) != 0
-        found = list(_search(expected, groupdq, bad_pixels, parameters=parameters))
+        ring = Ring(parameters.extend_inner_radius, parameters.extend_inner_radius + parameters.extend_outer_radius)
+        workers = parameters.workers
+        expected = Expected(ramps, parameters.minimum_sigclip_groups, workers=workers)
+        scene = Scene(ramps, expected, bad_pixels, ring, parameters.extend_snr_threshold, workers)
+        count = 0
         for i in range(nints):
-            events = [(g, blobs) for j, g, blobs in found if j == i]
+            events = _search(scene, excluded, i, minimum=parameters.extend_min_area)
             _flag_integration(ramps, i, events, bad_pixels.shape, parameters)
-    return sum(len(blobs) for _, _, blobs in found)
+            count += sum(len(blobs) for _, blobs in events)
+    return count
 
 
-class _Differences:
-    """First differences without groups that a jump or a flag has spoiled, flattened pixels."""
-
-    def __init__(self, ramps: Ramps) -> None:
-        self._ramps = ramps
-
-    def group(self, i: int, g: int, part: slice) -> NDArray[np.float32]:
-        """Signal in electrons, NaN where the group is unusable or its only flag is JUMP_DET."""
-        electrons = self._ramps.data[i, g, part] * self._ramps.gain[part]
-        flags = self._ramps.groupdq[i, g, part]
-        np.copyto(electrons, np.float32(np.nan), where=((flags & UNUSABLE) != 0) | (flags == JUMP))
-        return electrons
-
-    def one(self, i: int, g: int, part: slice) -> NDArray[np.float32]:
-        """Difference that ends in group ``g``."""
-        return self.group(i, g, part) - self.group(i, g - 1, part)
-
-    def all(self, part: slice) -> NDArray[np.float32]:
-        """All usable differences of the exposure, shape (npairs, n)."""
-        out = np.empty((len(self._ramps.pairs), part.stop - part.start), np.float32)
-        later, known = np.empty(0, np.float32), (-1, -1)
-        for row, (i, g) in zip(out, self._ramps.pairs):
-            earlier = later if known == (i, g) else self.group(i, g, part)
-            later, known = self.group(i, g + 1, part), (i, g + 1)
-            np.subtract(later, earlier, out=row)
-        return out
-
-
-class _Expected:
-    """Median of the differences and their scatter; for each group where many integrations are compared."""
-
-    def __init__(self, differences: _Differences, ramps: Ramps, minimum_integrations: int) -> None:
-        self._differences, self._ramps = differences, ramps
-        nints, ngroups, npixels = ramps.data.shape
-        self._clipped = nints >= minimum_integrations
-        planes = ngroups - 1 if self._clipped else 1
-        self._median, self._scatter = np.empty((planes, npixels)), np.empty((planes, npixels))
-        size = max(TILE_BYTES // (4 * max(nints * (1 if self._clipped else ngroups), 1)), 256)
-        for start in range(0, npixels, size):
-            part = slice(start, min(start + size, npixels))
-            for k in range(planes):
-                self._median[k, part], self._scatter[k, part] = (
-                    self._clip(k, part) if self._clipped else self._all(part)
-                )
-
-    def ratio(self, i: int, g: int, part: slice) -> NDArray[np.float64]:
-        """Distance of a difference from the median, in units of the scatter."""
-        k = g - 1 if self._clipped else 0
-        distance: NDArray[np.float64] = np.subtract(self._differences.one(i, g, part), self._median[k, part])
-        np.abs(distance, out=distance)
-        distance /= self._scatter[k, part]
-        return distance
-
-    def _all(self, part: slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        median = signed_median(self._differences.all(part))
-        return median, np.sqrt(np.abs(median) + self._ramps.read_variance(part) / self._ramps.nframes)
-
-    def _clip(self, k: int, part: slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        columns = np.stack([self._differences.one(i, k + 1, part) for i in range(len(self._ramps.data))], axis=1)
-        low, high = clip_bounds(columns, SIGMAS)
-        kept = (columns >= low[:, None]) & (columns <= high[:, None])
-        values = np.where(kept, columns, np.float32(np.nan))
-        mean = np.where(kept, columns, 0).sum(axis=1, dtype=np.float64) / kept.sum(axis=1)
-        variance = np.where(kept, (columns - mean[:, None]) ** 2, 0).sum(axis=1) / kept.sum(axis=1)
-        return signed_median(np.ascontiguousarray(values.T)), np.sqrt(variance)
-
-
-def _search(
-    expected: _Expected,
-    groupdq: NDArray[np.uint8],
-    bad_pixels: NDArray[np.bool_],
-    *,
-    parameters: ShowerParameters,
-) -> Iterator[tuple[int, int, Blobs]]:
-    """Give integration, group and showers of each difference with showers."""
-    ring = Ring(parameters.extend_inner_radius, parameters.extend_inner_radius + parameters.extend_outer_radius)
-    for i, excluded in enumerate(bad_planes(groupdq)):
-        first = int(np.argmin(excluded)) if not excluded.all() else len(excluded)
-        for g in range(first + 1, len(excluded)):
-            if excluded[g] or excluded[g - 1]:
-                continue
-            pixels = _bright_pixels(expected, groupdq[i, g], (i, g), bad_pixels, ring, parameters.extend_snr_threshold)
-            blobs = find_blobs(pixels, bad_pixels.shape, minimum=parameters.extend_min_area)
-            if len(blobs):
-                yield i, g, blobs
-
-
-def _bright_pixels(
-    expected: _Expected,
-    flags: NDArray[np.uint8],
-    place: tuple[int, int],
-    bad_pixels: NDArray[np.bool_],
-    ring: Ring,
-    threshold: float,
-) -> NDArray[np.intp]:
-    """Flat indices of the pixels of a group whose smoothed ratio exceeds the threshold."""
-    ny, nx = flags.shape
-    r, height = ring.radius, max(TILE_BYTES // (16 * nx), 4 * ring.radius, 1)
-    found = []
-    for top in range(0, ny, height):
-        bottom = min(top + height, ny)
-        low, high = max(top - r, 0), min(bottom + r, ny)
-        padded = np.zeros((bottom - top + 2 * r, nx + 2 * r))
-        inner = padded[low - top + r : high - top + r, r : r + nx]
-        inner[...] = expected.ratio(*place, slice(low * nx, high * nx)).reshape(high - low, nx)
-        np.copyto(inner, np.nan, where=((flags[low:high] & LEFT_OUT) != 0) | bad_pixels[low:high])
-        found.append(np.flatnonzero(ring.mean(padded) > threshold) + top * nx)
-    return np.concatenate(found)
+def _search(scene: Scene, excluded: NDArray[np.bool_], i: int, *, minimum: float) -> list[tuple[int, Blobs]]:
+    """Group and showers of each difference of an integration that has showers."""
+    bad = excluded[i]
+    groups = [g for g in range(1, len(bad)) if not (bad[g] or bad[g - 1])]
+    found = [(g, find_blobs(at, scene.bad_pixels.shape, minimum=minimum)) for g, at in bright_pixels(scene, i, groups)]
+    return [(g, blobs) for g, blobs in found if len(blobs)]
 
 
 def _flag_integration(

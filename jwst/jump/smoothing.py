@@ -19,6 +19,13 @@ class Ring:
     ----------
     inner, outer : float, pixel
         Pixels at these distances, and between them, belong to the ring.
+
+    Attributes
+    ----------
+    radius : int, pixel
+        Largest offset of a pixel of the ring along an axis, or more.
+    size : int
+        Number of pixels of the ring.
     """
 
     def __init__(self, inner: float, outer: float) -> None:
@@ -26,6 +33,7 @@ class Ring:
         reach = range(self.radius + 1)
         inside = [[inner <= math.hypot(dx, dy) <= outer for dy in reach] for dx in reach]
         self._rows = [[dy for dy in reach if inside[dx][dy]] for dx in reach]
+        self.size = sum((1 + (dx > 0)) * (1 + (dy > 0)) for dx in reach for dy in self._rows[dx])
         self._counter = np.uint8 if (2 * self.radius + 1) ** 2 < _UINT8 else np.uint32
 
     def mean(self, padded: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -50,6 +58,49 @@ class Ring:
         np.divide(result, count, out=result, where=count > 0)
         np.copyto(result, np.nan, where=~valid[middle, middle] | (count == 0))
         return result
+
+    def add(
+        self, padded: NDArray[np.float32], stride: int, *, out: NDArray[np.float32], scratch: NDArray[np.float32]
+    ) -> None:
+        """Add the pixels of the ring around each pixel of an image whose rows lie one after the other.
+
+        Parameters
+        ----------
+        padded : (2 r + (ny + 2 r) stride,) ndarray of float32
+            r zeros, then the rows of an image with r rows of border above and below. The last r pixels of each row are
+            0: the border on its right and that on the left of the next one. r zeros come last.
+        stride : int
+            Length of a row with its border.
+        out : (ny stride,) ndarray of float32
+            Receives the sums; those at the border on the right mean nothing. No partial sum is formed by subtraction,
+            and none of more than 3 r + 3 additions.
+        scratch : (2, n) ndarray of float32
+            With n not less than the length of ``padded``.
+        """
+        r, length = self.radius, out.size
+        span, middle = length + 2 * r, r * stride
+
+        def pair(dy: int, into: NDArray[np.float32]) -> NDArray[np.float32]:
+            """Rows dy above and below; the row itself for 0."""
+            above, below = (padded[middle + step : middle + step + span] for step in (-dy * stride, dy * stride))
+            return np.add(above, below, out=into[:span]) if dy else above
+
+        done: list[int] = []
+        column = total = None
+        for dx in reversed(range(r + 1)):
+            members = self._rows[dx]
+            if not members:
+                continue
+            if column is None or members[: len(done)] != done:
+                column, done = pair(members[0], scratch[0]), members[:1]
+            for dy in members[len(done) :]:
+                column = np.add(column, pair(dy, scratch[1]), out=scratch[0, :span])
+            done = members
+            for side in sorted({r - dx, r + dx}):
+                part = column[side : side + length]
+                total = part if total is None else np.add(total, part, out=out)
+        if total is not out:
+            out[:] = 0 if total is None else total
 
     def _sum(self, padded: NDArray) -> NDArray:
         """Add the pixels of the ring: first rows that lie alike above and below, then columns left and right."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jwst.lib.sample import OrderedSample, with_sample
+from jwst.picture_frame.masked_median import masked_median
 
 __all__ = ["SIZE", "Pattern", "Regions", "subtract_from_images", "subtract_from_ramps"]
 
@@ -20,16 +20,22 @@ SIZE = 2048
 _CENTRE = slice(76, 1984)
 _INSIDE = slice(4, 2043)
 _EDGES = (slice(4, 75), slice(1985, 2043))
+_SIDES = slice(75, 1985)
 _BAND = 32
+
+_CENTRE_PARTS = ((_CENTRE, _CENTRE),)
+_EDGE_PARTS = (*((band, _INSIDE) for band in _EDGES), *((_SIDES, band) for band in _EDGES))
+"""Rectangles of the regions, without overlap."""
 
 
 @dataclass(frozen=True)
 class Regions:
-    """Background pixels of the centre and of the edge.
+    """Background pixels of the centre and of the edge; made by `of`.
 
     Parameters
     ----------
     centre, edge : (2048, 2048) ndarray of bool
+        False outside the rectangles of the region.
     """
 
     centre: np.ndarray
@@ -52,7 +58,7 @@ class Regions:
 
     def levels(self, image: np.ndarray) -> tuple[np.float32, np.float32]:
         """Medians of an image in the centre and at the edge; NaN is left out."""
-        return _median(image, self.centre), _median(image, self.edge)
+        return _median(image, self.centre, _CENTRE_PARTS), _median(image, self.edge, _EDGE_PARTS)
 
 
 @dataclass(frozen=True)
@@ -107,11 +113,12 @@ def subtract_from_ramps(
                 np.subtract(group[band], ramp[0, band], out=image[band])
             levels = regions.levels(image)
             for band in _bands():
-                change = ramp[0, band] - pattern.correction(levels, band)
-                image[band] += change
+                change = pattern.correction(levels, band)
+                np.subtract(ramp[0, band], change, out=change)
+                np.add(image[band], change, out=change)
                 if removed is not None:
-                    np.subtract(image[band], group[band], out=removed[integration, number, band])
-                group[band] = image[band]
+                    np.subtract(change, group[band], out=removed[integration, number, band])
+                group[band] = change
 
 
 def subtract_from_images(
@@ -137,18 +144,9 @@ def subtract_from_images(
             image[band] = result
 
 
-def _median(image: np.ndarray, mask: np.ndarray) -> np.float32:
+def _median(image: np.ndarray, mask: np.ndarray, parts: tuple[tuple[slice, slice], ...]) -> np.float32:
     """Median of the finite values where a mask is True; NaN where there are none."""
-    finite = np.isfinite(image)
-    finite &= mask
-
-    def middle(sample: OrderedSample) -> np.float32:
-        if not sample.count:
-            return np.float32(np.nan)
-        low, high = sample.middle(0, sample.count)
-        return np.float32((low + high) / np.float32(2))
-
-    return with_sample(image, finite, middle, sums=False)
+    return masked_median([(image[part], mask[part]) for part in parts])
 
 
 def _bands() -> Iterator[slice]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jwst.jump import showers
+from jwst.jump import shower_ratio, shower_search
 from jwst.jump.after_jump import Neighbours
 from jwst.jump.jump import Detector, JumpParameters, detect_jumps
 from jwst.jump.large_events import SnowballParameters
@@ -55,7 +55,8 @@ def detect(scene, given, nframes=1):
 @pytest.mark.parametrize("tile", [1 << 20, 1 << 14])
 @pytest.mark.parametrize("name", MAKE.CASES)
 def test_equal_to_the_released_pipeline(name, tile, monkeypatch):
-    monkeypatch.setattr(showers, "TILE_BYTES", tile)
+    for module in (shower_search, shower_ratio):
+        monkeypatch.setattr(module, "TILE_BYTES", tile)
     case = MAKE.CASES[name]
     scene = MAKE.build(list(MAKE.CASES).index(name), **case)
     found = detect(scene, parameters(case.get("options", {})), case.get("nframes", 1))
