@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 
 from jwst.lib.reference_contents import KEYWORDS, hdu_name, is_blank, standard_flags
 from jwst.lib.stripes import StripeCut, is_striped
-from jwst.lib.subarray import matching_window, reference_subarray, science_subarray
+from jwst.lib.subarray import check_size, matching_window, reference_subarray, science_subarray
 from stpipe.exceptions import InputError
 
 __all__ = ["FileReference", "ModelReference", "Reference", "open_reference"]
@@ -251,6 +251,8 @@ class Reference:
         instrument = self._science.meta.instrument.name or ""
         reference = reference_subarray(corner, shape, instrument=instrument)
         if is_striped(self._science):
+            where = self._science.meta.subarray
+            check_size((where.xsize, where.ysize), _science_shape(self._science))
             return StripeCut.of(self._science, reference)
         return matching_window(science_subarray(self._science), reference, shape=_science_shape(self._science))
 

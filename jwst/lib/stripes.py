@@ -146,13 +146,38 @@ class StripeReadout:
 
 
 def is_striped(model: Any) -> bool:
-    """Whether an exposure was read out in stripes and is not put together yet."""
-    return getattr(model.meta.subarray, "multistripe_reads1", None) is not None
+    """Whether an exposure was read out in stripes and is not put together yet.
+
+    Raises
+    ------
+    InputError
+        There are keywords of stripes, but not the one that says so.
+    """
+    subarray = model.meta.subarray
+    if getattr(subarray, "multistripe_reads1", None) is not None:
+        return True
+    others = {"multistripe_reads2": "MSTR_RD2", "num_superstripe": "SSTR_NST"}
+    found = [keyword for key, keyword in others.items() if (getattr(subarray, key, None) or 0) > 0]
+    if found:
+        raise InputError(
+            f"The exposure has {' and '.join(found)} of a readout in stripes but no MSTR_RD1; set it to the number of "
+            "lines at the start of a frame, or take the others out"
+        )
+    return False
 
 
 def superstripes(model: Any) -> int:
-    """Number of stripes of a superstripe exposure; 0 for any other."""
-    return int(getattr(model.meta.subarray, "num_superstripe", None) or 0)
+    """Number of stripes of a superstripe exposure; 0 for any other.
+
+    Raises
+    ------
+    InputError
+        The number is negative.
+    """
+    number = int(getattr(model.meta.subarray, "num_superstripe", None) or 0)
+    if number < 0:
+        raise InputError(f"SSTR_NST is {number}: it must be the number of stripes of a superstripe, or 0")
+    return number
 
 
 def integrations(model: Any) -> Iterator[tuple[slice, int | None]]:
@@ -227,6 +252,11 @@ def _readout(found: Mapping[str, int], subarray: Any, orientation: Orientation) 
     """The readout, from keywords that are all there."""
     optional = ("multistripe_skips2", "repeat_stripe", "interleave_reads1", "superstripe_step", "num_superstripe")
     skips2, repeat, interleave, step, number = (int(getattr(subarray, key, None) or 0) for key in optional)
+    if (number > 1 and step == 0) or (number == 0 and step != 0):
+        raise InputError(
+            f"SSTR_NST={number} and SSTR_STP={step}: superstripes need the number of stripes and the lines by which "
+            "each is further than the one before; other exposures have neither"
+        )
     corner, size = ("xstart", "xsize") if orientation.transposed else ("ystart", "ysize")
     return StripeReadout(
         orientation=orientation,

@@ -11,7 +11,7 @@ from typing import Any
 
 from stpipe.exceptions import InputError
 
-__all__ = ["Subarray", "matching_window", "reference_subarray", "science_subarray"]
+__all__ = ["Subarray", "check_size", "matching_window", "reference_subarray", "science_subarray"]
 
 log = logging.getLogger(__name__)
 
@@ -133,11 +133,7 @@ def matching_window(science: Subarray, reference: Subarray, *, shape: tuple[int,
     actual = Subarray(science.xstart, science.ystart, nx, 2048 if (science.ysize == 2048 and ny == IRS2_ROWS) else ny)
     if actual == reference:
         return None
-    if (science.xsize, science.ysize) != (actual.xsize, actual.ysize):
-        raise InputError(
-            f"SUBSIZE1 and SUBSIZE2 of the exposure are {science.xsize} x {science.ysize} but its array has "
-            f"{actual.xsize} x {actual.ysize} pixels; set them to the size of the array"
-        )
+    check_size((science.xsize, science.ysize), (actual.ysize, actual.xsize))
     x0, y0 = science.xstart - reference.xstart, science.ystart - reference.ystart
     x1, y1 = x0 + science.xsize, y0 + science.ysize
     if x0 < 0 or y0 < 0 or x1 > reference.xsize or y1 > reference.ysize:
@@ -146,6 +142,28 @@ def matching_window(science: Subarray, reference: Subarray, *, shape: tuple[int,
             f"{reference.ysize} x {reference.xsize}"
         )
     return slice(y0, y1), slice(x0, x1)
+
+
+def check_size(stated: tuple[int | None, int | None], shape: tuple[int, ...]) -> None:
+    """Refuse an exposure whose array has another size than its keywords say; missing ones are let pass.
+
+    Parameters
+    ----------
+    stated : (xsize, ysize)
+        SUBSIZE1 and SUBSIZE2.
+    shape : tuple of int
+        Shape of the array.
+
+    Raises
+    ------
+    InputError
+        The sizes differ.
+    """
+    if None not in stated and stated != (shape[-1], shape[-2]):
+        raise InputError(
+            f"SUBSIZE1 and SUBSIZE2 of the exposure are {stated[0]} x {stated[1]} but its array has {shape[-1]} x "
+            f"{shape[-2]} pixels; set them to the size of the array"
+        )
 
 
 def _check_corner(subarray: Subarray, what: str) -> None:

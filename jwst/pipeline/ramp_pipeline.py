@@ -8,6 +8,7 @@ from typing import Any
 
 from jwst.lib.irs2 import is_irs2
 from jwst.lib.stripes import is_striped
+from jwst.pipeline.segments import check_segment
 from jwst.refpix.refpix_step import RefPixStep
 from jwst.stpipe import Pipeline
 from jwst.stpipe.inputs import GUIDE_TYPES, refuse_empty, refuse_several
@@ -106,6 +107,7 @@ class RampPipeline(Pipeline):
         ramp = self.prepare_output(dataset, open_as_ramp=True)
         self._instrument = ramp.meta.instrument.name
         refuse_empty(ramp)
+        check_segment(ramp)
         _warn_of_other_sizes(ramp)
         self._refuse(self._get_crds_parameters(ramp)[0])
         return ramp

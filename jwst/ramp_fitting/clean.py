@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from jwst.lib.dqflags import DO_NOT_USE, SATURATED
+from jwst.ramp_fitting.columns import column_products, column_sums
 from jwst.ramp_fitting.median_rate import clean_medians
 from jwst.ramp_fitting.ramp_inputs import Ramps, RampTimes, Rates
 from jwst.ramp_fitting.usual import unusual_flags
@@ -156,5 +157,5 @@ def _mean(slopes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     if len(slopes) == 1:
         return np.asarray(slopes[0])
     if (weights == weights[0]).all():
-        return np.asarray(slopes.mean(0))
-    return np.asarray((weights / weights.sum()) @ slopes)
+        return column_sums(slopes) / len(slopes)
+    return column_products(weights / weights.sum(), slopes)

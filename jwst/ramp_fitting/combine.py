@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jwst.lib.dqflags import CHARGELOSS, DO_NOT_USE, JUMP_DET, PERSISTENCE, SATURATED
+from jwst.ramp_fitting.columns import column_sums
 from jwst.ramp_fitting.ols import Block, BlockFit, FlaggedRamps, read_variance
 from jwst.ramp_fitting.ramp_inputs import RampTimes, Rates
 from jwst.ramp_fitting.segments import find_segments
@@ -87,10 +88,10 @@ def _fill_exposure(block: Block, fit: BlockFit, dq: np.ndarray, rates: Rates) ->
     """Rates of the exposure for a block."""
     part = block.where
     sums, void = fit.sums, (dq & _VOID) != 0
-    poisson = _limited_inverse(sums.poisson.sum(0))
-    read = _limited_inverse(sums.read.sum(0))
+    poisson = _limited_inverse(column_sums(sums.poisson))
+    read = _limited_inverse(column_sums(sums.read))
     planes = {
-        "slope": sums.slope.sum(0) * read,
+        "slope": column_sums(sums.slope) * read,
         "var_poisson": poisson,
         "var_rnoise": read,
         "err": np.sqrt(poisson + read),
@@ -133,7 +134,7 @@ def correct_charge_loss(
             )
         pixels = places[lost.any(0)]
         found = variances[:, pixels].astype(np.float64)
-        total = np.where(found > 0, 1 / found, 0).sum(0)
+        total = column_sums(np.where(found > 0, 1 / found, 0))
         exposure.var_rnoise.reshape(-1)[pixels] = _limited_inverse(total)
 
 

@@ -85,7 +85,7 @@ def fit_likely(
     windows = usual_windows(ramps.groupdq)
     for index, window in enumerate(windows):
         planes = LikelyPlanes.of(integrations, index, chisq)
-        _fit_integration(exposure, index, window, planes, block_samples)
+        _fit_integration(exposure, index, (window, options.all_faint_jumps), planes, block_samples)
         if total is not None:
             total += chisq
     optional = None if total is None else total.reshape(ny, nx)
@@ -121,8 +121,12 @@ def _takes_first_reads(ramps: Ramps, pattern: ReadPattern) -> bool:
     return False
 
 
-def _fit_integration(exposure: Exposure, index: int, window: slice, planes: LikelyPlanes, block_samples: int) -> None:
+def _fit_integration(
+    exposure: Exposure, index: int, choices: tuple[slice, bool], planes: LikelyPlanes, block_samples: int
+) -> None:
     """Fit the ramps with the usual flags, then one by one the others and those that may have jumps."""
+    window, all_faint_jumps = choices
     hard = unusual_flags(exposure.ramps.groupdq[index : index + 1], (window,))
     fit_clean_ramps(exposure, index, window, planes, hard, samples=block_samples)
-    fit_single_ramps(exposure, index, np.flatnonzero(hard), planes, samples=block_samples // 2)
+    pixels = np.flatnonzero(hard)
+    fit_single_ramps(exposure, index, pixels, planes, samples=block_samples // 2, all_faint_jumps=all_faint_jumps)

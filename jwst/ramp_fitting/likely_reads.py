@@ -85,7 +85,9 @@ class ReadPattern:
         step = times.nframes + times.groupgap
         frames = range(1, times.nframes + 1)
         return cls(
-            tuple(tuple((frame + group * step) * times.frame_time for frame in frames) for group in range(ngroups))
+            tuple(
+                tuple((frame + group * step) * times.exact_frame_time for frame in frames) for group in range(ngroups)
+            )
         )
 
     @classmethod

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jwst.ramp_fitting.likely_reads import Covariance
+from jwst.ramp_fitting.likely_release import stops_the_search
 from jwst.ramp_fitting.likely_solve import LikelyBlock, Solution, solve
 
 __all__ = ["GAIN_OF_ONE", "GAIN_OF_TWO", "SAFE_CHISQ", "find_jumps", "may_have_jumps"]
@@ -32,7 +33,9 @@ class _Gains:
     rate: np.ndarray
 
 
-def find_jumps(block: LikelyBlock, covariance: Covariance, averaged: np.ndarray) -> np.ndarray:
+def find_jumps(
+    block: LikelyBlock, covariance: Covariance, averaged: np.ndarray, *, all_faint_jumps: bool = False
+) -> np.ndarray:
     """Find jumps in every ramp of a block.
 
     Parameters
@@ -42,6 +45,8 @@ def find_jumps(block: LikelyBlock, covariance: Covariance, averaged: np.ndarray)
     covariance : Covariance
     averaged : (n - 1,) ndarray of bool
         Whether the group between two differences has more than one read. A jump within such a group changes both.
+    all_faint_jumps : bool
+        Search also the faint ramps in which the released pipeline finds no jump; see `stops_the_search`.
 
     Returns
     -------
@@ -63,6 +68,10 @@ def find_jumps(block: LikelyBlock, covariance: Covariance, averaged: np.ndarray)
         solution = solve(part, covariance, noise[active])
         rates[active] = solution.rate
         drop, new_rates = _worst(part, solution, averaged)
+        if not all_faint_jumps:
+            silent = np.flatnonzero(noise[active] == 0)
+            stopped = stops_the_search(part.used[:, silent], part.read_variance[silent], covariance)
+            drop[:, silent[stopped]] = False
         changed = drop.any(axis=0)
         pixels = active[changed]
         block.used[:, pixels] &= ~drop[:, changed]

@@ -19,7 +19,9 @@ from jwst.ramp_fitting.likely_solve import LikelyBlock, fit_variances, solve
 __all__ = ["fit_single_ramps"]
 
 
-def fit_single_ramps(exposure: Exposure, index: int, pixels: np.ndarray, planes: LikelyPlanes, *, samples: int) -> None:
+def fit_single_ramps(
+    exposure: Exposure, index: int, pixels: np.ndarray, planes: LikelyPlanes, *, samples: int, all_faint_jumps: bool
+) -> None:
     """Fit some ramps of an integration, each with its own flags, and search them for jumps.
 
     Parameters
@@ -33,12 +35,14 @@ def fit_single_ramps(exposure: Exposure, index: int, pixels: np.ndarray, planes:
         Filled for these pixels.
     samples : int
         Samples that are fitted together.
+    all_faint_jumps : bool
+        See `find_jumps`.
     """
     size = max(1, samples // len(exposure.pattern.spacing))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         suspects = [_fit_calm_ramps(exposure, index, part, planes) for part in _parts(pixels, size)]
         for part in _parts(np.concatenate([pixels[:0], *suspects]), size):
-            _fit_with_search(exposure, index, part, planes)
+            _fit_with_search(exposure, index, part, planes, all_faint_jumps=all_faint_jumps)
 
 
 def _parts(pixels: np.ndarray, size: int) -> Iterator[np.ndarray]:
@@ -63,11 +67,14 @@ def _fit_calm_ramps(exposure: Exposure, index: int, pixels: np.ndarray, planes: 
     return pixels[suspect]
 
 
-def _fit_with_search(exposure: Exposure, index: int, pixels: np.ndarray, planes: LikelyPlanes) -> None:
+def _fit_with_search(
+    exposure: Exposure, index: int, pixels: np.ndarray, planes: LikelyPlanes, *, all_faint_jumps: bool
+) -> None:
     """Search ramps for jumps and fit them without."""
     block, groupdq = _block(exposure, index, pixels)
     dropped = block.used.copy()
-    rate = find_jumps(block, exposure.pattern.covariance(), exposure.pattern.counts[1:-1] > 1)
+    averaged = exposure.pattern.counts[1:-1] > 1
+    rate = find_jumps(block, exposure.pattern.covariance(), averaged, all_faint_jumps=all_faint_jumps)
     dropped &= ~block.used
     groupdq[1 - exposure.extra :] |= dropped.view(np.uint8) * np.uint8(JUMP_DET)
     exposure.groupdq[index][:, pixels] = groupdq
@@ -99,7 +106,7 @@ def _block(exposure: Exposure, index: int, pixels: np.ndarray) -> tuple[LikelyBl
     dark = np.zeros(pixels.size) if ramps.dark is None else ramps.dark.reshape(-1)[pixels].astype(np.float64)
     guess = median_difference(differences.copy())
     guess[~(np.isfinite(differences).all(axis=0) & (gain > 0))] = np.nan
-    return LikelyBlock(differences, used, guess, gain, 0.5 * noise**2, dark), groupdq
+    return LikelyBlock(differences, used, guess, gain, (noise / np.sqrt(2)) ** 2, dark), groupdq
 
 
 def _flags(groupdq: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jwst.lib.dqflags import DO_NOT_USE, NO_GAIN_VALUE, SATURATED
+from jwst.ramp_fitting.columns import column_products, column_sums
 from jwst.ramp_fitting.median_rate import clean_medians, flagged_medians
 from jwst.ramp_fitting.prepare import flagged_ramps
 from jwst.ramp_fitting.ramp_inputs import FitOptions, Ramps, RampTimes
@@ -176,7 +177,7 @@ def fit_block(block: Block, times: RampTimes, options: FitOptions) -> BlockFit:
             _fit_clean(block, times, integration, (slope[integration], median[integration]))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         median.reshape(-1)[flagged.samples] = _median_of_flagged(flagged, times, ngroups)
-        rate = median.mean(0)
+        rate = column_sums(median) / nints
         rate[~(rate > 0)] = 0
         sums = _clean_sums(block, times, (slope, rate))
         segments = find_segments(flagged.groupdq)
@@ -285,7 +286,8 @@ def segment_slopes(
         return (data[1] - data[0]) / group_time
     if np.isnan(data.sum(0)).any():
         power = exponent_index(data[-1] - data[0], gain, noise)
-        slopes = line_fit(length).slope @ np.nan_to_num(data, nan=0.0, posinf=np.inf, neginf=-np.inf)
+        filled = np.nan_to_num(data, nan=0.0, posinf=np.inf, neginf=-np.inf)
+        slopes = column_products(line_fit(length).slope, filled)
         result = np.take_along_axis(slopes, power[None], axis=0)[0]
     else:
         result = select_slopes(data, gain, noise)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from jwst.lib.dqflags import JUMP_DET, SATURATED
+from jwst.ramp_fitting.columns import column_products, column_sums
 from jwst.ramp_fitting.ols import Block, BlockFit, SegmentFit
 from jwst.ramp_fitting.ramp_inputs import OptionalResults, Ramps, RampTimes, Rates
 from jwst.ramp_fitting.weights import exponent_index, line_fit
 
-__all__ = ["collect_optional"]
+__all__ = ["collect_optional", "join_optional"]
 
 _SEGMENT_PLANES = ("slope", "sigslope", "var_poisson", "var_rnoise", "yint", "sigyint", "weights")
 
@@ -45,6 +46,36 @@ def collect_optional(
     return OptionalResults(**planes, pedestal=_pedestal(ramps, times, integrations), crmag=_cosmic_rays(ramps))
 
 
+def join_optional(parts: list[OptionalResults]) -> OptionalResults:
+    """Put the results of slices of rows together; unused slots are 0.
+
+    Parameters
+    ----------
+    parts : list of OptionalResults
+        In the order of the rows.
+
+    Returns
+    -------
+    OptionalResults
+    """
+    if len(parts) == 1:
+        return parts[0]
+    return OptionalResults(**{name: _joined([vars(part)[name] for part in parts]) for name in vars(parts[0])})
+
+
+def _joined(planes: list[np.ndarray]) -> np.ndarray:
+    """Planes of all rows, with as many slots as the slice that has most; a pedestal has no slots."""
+    first = planes[0]
+    slots = (max(plane.shape[1] for plane in planes),) if first.ndim == 4 else ()
+    result = np.zeros((first.shape[0], *slots, sum(plane.shape[-2] for plane in planes), first.shape[-1]), first.dtype)
+    row = 0
+    for plane in planes:
+        where = (slice(plane.shape[1]),) if slots else ()
+        result[(slice(None), *where, slice(row, row + plane.shape[-2]))] = plane
+        row += plane.shape[-2]
+    return result
+
+
 def _segment_values(block: Block, fit: BlockFit, detail: SegmentFit) -> dict[str, np.ndarray]:
     """All quantities of the segments of one class."""
     group, length = detail.group, detail.group.length
@@ -73,8 +104,8 @@ def _line(
     x = np.arange(start, start + length, dtype=np.float64)
     weight = fit.weight[power].T / noise**2
     data = np.nan_to_num(data, nan=0.0)
-    sum_w, sum_wx, sum_wxx = weight.sum(0), x @ weight, (x * x) @ weight
-    sum_wy, sum_wxy = (weight * data).sum(0), x @ (weight * data)
+    sum_w, sum_wx, sum_wxx = column_sums(weight), column_products(x, weight), column_products(x * x, weight)
+    sum_wy, sum_wxy = column_sums(weight * data), column_products(x, weight * data)
     determinant = sum_w * sum_wxx - sum_wx**2
     return (
         np.sqrt(sum_w / determinant),

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from jwst.ramp_fitting.clean import fit_clean_pixels, flagged_pixels
 from jwst.ramp_fitting.combine import combine_block, correct_charge_loss
 from jwst.ramp_fitting.ols import Block, BlockFit, fit_block
-from jwst.ramp_fitting.optional import collect_optional
+from jwst.ramp_fitting.optional import collect_optional, join_optional
 from jwst.ramp_fitting.prepare import prepare_ramps
 from jwst.ramp_fitting.ramp_inputs import FitOptions, OptionalResults, Ramps, RampTimes, Rates
-from jwst.ramp_fitting.usual import usual_windows
+from jwst.ramp_fitting.usual import unusual_flags, usual_windows
+from stpipe.parallel import RowWork, sliced
 
-__all__ = ["RampFit", "fit_ramps"]
+__all__ = ["FitPlan", "RampFit", "fit_ramps", "fit_rows"]
 
 SAMPLES_PER_BLOCK = 1 << 18
 GATHERED_PER_BLOCK = 1 << 16
+_SAMPLE = 4096
 
 
 @dataclass(frozen=True)
@@ -64,31 +68,93 @@ def fit_ramps(
     ramps, saved = prepared
     nints, _, ny, nx = ramps.data.shape
     integrations, exposure = Rates.empty((nints, ny, nx)), Rates.empty((ny, nx))
+    written = {f"integrations_{name}": plane for name, plane in vars(integrations).items()}
+    written |= {f"exposure_{name}": plane for name, plane in vars(exposure).items()}
+    windows = usual_windows(ramps.groupdq)
+    plan = FitPlan(times, options, windows, _mostly_usual(ramps.groupdq, windows), max(1, block_samples // nints))
+    work = RowWork(
+        "ramp_fit", fit_rows, read={**vars(ramps), "saved": saved}, written=written, constants={"plan": plan}
+    )
+    found = [part.result for part in sliced(work, cores=options.cores)]
+    return RampFit(exposure, integrations, join_optional(found) if options.optional_results else None)
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """How rows are fitted: decided for the whole image, so that slices of rows are fitted alike.
+
+    Parameters
+    ----------
+    times : RampTimes
+    options : FitOptions
+    windows : tuple of slice
+        Usual groups of each integration.
+    mostly_usual : bool
+        Whether most pixels have the usual flags.
+    block_pixels : int
+        Pixels that are fitted together.
+    """
+
+    times: RampTimes
+    options: FitOptions
+    windows: tuple[slice, ...]
+    mostly_usual: bool
+    block_pixels: int
+
+
+def _mostly_usual(groupdq: np.ndarray, windows: tuple[slice, ...]) -> bool:
+    """Judge by a sample of the pixels whether most have the usual flags."""
+    nints, ngroups = groupdq.shape[:2]
+    planes = groupdq.reshape(nints, ngroups, 1, -1)
+    sample = np.ascontiguousarray(planes[..., :: max(1, planes.shape[3] // _SAMPLE)])
+    return bool(np.count_nonzero(unusual_flags(sample, windows)) <= sample.shape[3] // 2)
+
+
+def fit_rows(*, saved: np.ndarray | None, plan: FitPlan, **arrays: np.ndarray | None) -> OptionalResults | None:
+    """Fit the ramps of some rows.
+
+    Parameters
+    ----------
+    saved : (nints, ngroups, nrows, nx) ndarray of uint8 or None
+        Group flags before the one-group rule, where any group has CHARGELOSS.
+    plan : FitPlan
+    **arrays
+        Those of `Ramps` by name, and the planes of `Rates` as ``exposure_<name>`` and ``integrations_<name>``, which
+        are filled.
+
+    Returns
+    -------
+    OptionalResults or None
+    """
+    ramps = _collected(Ramps, "", arrays)
+    integrations, exposure = _collected(Rates, "integrations_", arrays), _collected(Rates, "exposure_", arrays)
+    times, options = plan.times, plan.options
     noise = ramps.single_read_noise(times.nframes)
     fits: list[tuple[Block, BlockFit]] = []
-    windows = usual_windows(ramps.groupdq)
     everything = options.optional_results or ramps.data.shape[1] == 1
-    easy = None if everything else _fit_easy(ramps, noise, times, windows, (integrations, exposure))
-    for where in _blocks(ramps, easy, max(1, block_samples // nints)):
-        block = Block.of(ramps, noise, where, windows)
+    easy = None if everything or not plan.mostly_usual else _fit_easy(ramps, noise, plan, (integrations, exposure))
+    for where in _blocks(ramps, easy, plan.block_pixels):
+        block = Block.of(ramps, noise, where, plan.windows)
         fit = fit_block(block, times, options)
         combine_block(block, fit, integrations, exposure)
         if saved is not None:
             correct_charge_loss(block, fit, saved, times, (integrations, exposure))
         if options.optional_results:
             fits.append((block, fit))
-    optional = collect_optional(ramps, times, fits, integrations) if fits else None
-    return RampFit(exposure, integrations, optional)
+    return collect_optional(ramps, times, fits, integrations) if fits else None
 
 
-def _fit_easy(
-    ramps: Ramps, noise: np.ndarray, times: RampTimes, windows: tuple[slice, ...], products: tuple[Rates, Rates]
-) -> np.ndarray | None:
-    """Fit the pixels with the usual flags, and tell which they are; None where they are too few to begin with."""
-    hard = flagged_pixels(ramps, windows)
-    if np.count_nonzero(hard) > hard.size // 2:
-        return None
-    hard |= fit_clean_pixels(ramps, noise, times, windows=windows, integrations=products[0], exposure=products[1])
+def _collected(kind: Any, prefix: str, arrays: Mapping[str, np.ndarray | None]) -> Any:
+    """Ramps or rates from arrays by name."""
+    return kind(**{name: arrays[prefix + name] for name in kind.__dataclass_fields__})
+
+
+def _fit_easy(ramps: Ramps, noise: np.ndarray, plan: FitPlan, products: tuple[Rates, Rates]) -> np.ndarray:
+    """Fit the pixels with the usual flags, and tell which they are."""
+    hard = flagged_pixels(ramps, plan.windows)
+    hard |= fit_clean_pixels(
+        ramps, noise, plan.times, windows=plan.windows, integrations=products[0], exposure=products[1]
+    )
     return ~hard
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from jwst.lib.assignment import unvalidated
 from jwst.stpipe import Step
+from jwst.stpipe.inputs import is_model, native_arrays, refuse_empty
 from stpipe import Param
 
 __all__ = ["RampFitStep"]
@@ -15,6 +18,7 @@ log = logging.getLogger(__name__)
 
 _IFU_TYPES = ("NRS_IFU", "MIR_MRS")
 _IFU_LAMP_TYPES = ("NRS_AUTOWAVE", "NRS_LAMP")
+_ONLY_READ = ("data", "zeroframe", "average_dark_current")
 _OPTIONAL = {"OLS_C": "fitopt", "LIKELY": "likely_chisq"}
 
 
@@ -36,9 +40,12 @@ class RampFitStep(Step):
     )
     opt_name = Param("", "base name of that product; empty: the name of the input")
     suppress_one_group = Param(True, "discard ramps with a single good group")
+    all_faint_jumps = Param(
+        False, "'LIKELY': search also the faint ramps in which the released pipeline misses jumps (0 divided by 0)"
+    )
     firstgroup = Param(None, "first group to use, counted from 0", type=int)
     lastgroup = Param(None, "last group to use, counted from 0", type=int)
-    maximum_cores = Param("1", "accepted, not used: the fit runs on one core")
+    maximum_cores = Param("1", "processes that share the rows: a number, 'quarter', 'half', 'all' or 'none'")
 
     def process(self, input_model: Any) -> Any:
         """Fit the ramps.
@@ -60,7 +67,7 @@ class RampFitStep(Step):
         """
         from jwst.ramp_fitting.rate_products import gain_factor, make_rates
 
-        with self.ramp(input_model) as ramp:
+        with self._ramp(input_model) as ramp:
             algorithm = self._algorithm(ramp)
             with self.reference(ramp, "readnoise") as readnoise, self.reference(ramp, "gain") as gain:
                 ramps = self._ramps(ramp, gain, readnoise)
@@ -74,6 +81,20 @@ class RampFitStep(Step):
             self._save_optional(ramp, fit, algorithm)
             rate, rateints = make_rates(ramp, fit, ifu=_is_ifu(ramp))
         return self.complete(rate), self.complete(rateints)
+
+    @contextmanager
+    def _ramp(self, input_model: Any) -> Iterator[Any]:
+        """Ramps of the step; of a model that it copies, the arrays that a fit only reads stay those of the input."""
+        if self.parent is not None or not is_model(input_model):
+            with self.ramp(input_model) as ramp:
+                yield ramp
+            return
+        read = {id(array): array for array in map(input_model.instance.get, _ONLY_READ) if array is not None}
+        ramp = self.prepare_output(input_model.copy(memo=read), make_copy=False, open_as_ramp=True)
+        refuse_empty(ramp)
+        native_arrays(ramp)
+        with unvalidated(ramp):
+            yield ramp
 
     def _algorithm(self, ramp: Any) -> str:
         """The fit to use: that of the parameters, unless the exposure asks for another one."""
@@ -139,6 +160,7 @@ class RampFitStep(Step):
     def _options(self, ramp: Any) -> Any:
         """The choices of the fit."""
         from jwst.ramp_fitting.ramp_inputs import FitOptions
+        from stpipe.parallel import cores_of
 
         return FitOptions(
             suppress_one_group=self.suppress_one_group,
@@ -146,6 +168,8 @@ class RampFitStep(Step):
             lastgroup=self.lastgroup,
             miri=ramp.meta.instrument.name == "MIRI",
             optional_results=self.save_opt,
+            all_faint_jumps=self.all_faint_jumps,
+            cores=cores_of(self.maximum_cores, rows=ramp.data.shape[2]),
         )
 
     def _ramps(self, ramp: Any, gain: Any, readnoise: Any) -> Any:

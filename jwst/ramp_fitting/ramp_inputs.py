@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,6 +24,8 @@ class RampTimes:
         Frames averaged into a group, and dropped between groups.
     drop_frames1 : int
         Frames dropped before the first group.
+    exact_frame_time : float
+        Not an argument: ``frame_time`` before it was rounded.
 
     Raises
     ------
@@ -36,6 +38,7 @@ class RampTimes:
     nframes: int
     groupgap: int = 0
     drop_frames1: int = 0
+    exact_frame_time: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name, keyword in (("group_time", "TGROUP"), ("frame_time", "TFRAME"), ("nframes", "NFRAMES")):
@@ -46,6 +49,7 @@ class RampTimes:
                 )
         if self.groupgap is None:
             raise InputError("The exposure has no GROUPGAP (meta.exposure.groupgap is None), which ramp_fit needs")
+        object.__setattr__(self, "exact_frame_time", float(self.frame_time))
         object.__setattr__(self, "group_time", float(np.float32(self.group_time)))
         object.__setattr__(self, "frame_time", float(np.float32(self.frame_time)))
 
@@ -110,6 +114,10 @@ class FitOptions:
         Trim leading and trailing groups that are bad everywhere.
     optional_results : bool
         Also give the fit of every segment.
+    all_faint_jumps : bool
+        Likelihood fit: search also the faint ramps in which the released pipeline finds no jump.
+    cores : int
+        Processes that share the rows; the result does not depend on it.
     """
 
     suppress_one_group: bool = True
@@ -117,6 +125,8 @@ class FitOptions:
     lastgroup: int | None = None
     miri: bool = False
     optional_results: bool = False
+    all_faint_jumps: bool = False
+    cores: int = 1
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jwst.ramp_fitting.columns import column_products
+
 __all__ = ["LineFit", "exponent_index", "line_fit", "select_slopes", "signal_to_noise"]
 
 _LIMITS = (5.0, 10.0, 20.0, 50.0, 100.0)
@@ -130,7 +132,7 @@ def select_slopes(data: np.ndarray, gain: np.ndarray, noise: np.ndarray) -> np.n
     if data.shape[0] == 2:
         return difference
     ratio = signal_to_noise(difference, gain, noise)
-    slopes = line_fit(data.shape[0]).slope @ data
+    slopes = column_products(line_fit(data.shape[0]).slope, data)
     result = slopes[0]
     for limit, row in zip(_LIMITS, slopes[1:]):
         np.copyto(result, row, where=~(ratio < limit))

@@ -24,7 +24,7 @@ def clipped_means(values: np.ndarray, good: np.ndarray, limit: float) -> np.ndar
     Returns
     -------
     (nsets,) ndarray of the type of ``values``, DN
-        NaN where a good value is NaN.
+        NaN where a good value is NaN or infinite.
 
     Notes
     -----
@@ -33,7 +33,9 @@ def clipped_means(values: np.ndarray, good: np.ndarray, limit: float) -> np.ndar
     """
     chosen = np.broadcast_to(good, values.shape).copy()
     _clip(np.where(chosen, values, 0).astype(np.float64), chosen, limit)
-    return _plain_means(values, chosen)
+    means = _plain_means(values, chosen)
+    means[np.isinf(means)] = np.nan
+    return means
 
 
 def _clip(values: np.ndarray, chosen: np.ndarray, limit: float) -> None:

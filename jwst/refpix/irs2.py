@@ -25,6 +25,7 @@ from jwst.refpix.irs2_layout import (
 )
 from jwst.refpix.irs2_reference_output import fill_gaps
 from jwst.refpix.irs2_transform import Spectrum, Transformer, new_series, transfer
+from stpipe.exceptions import InputError
 
 __all__ = ["Irs2Filters", "correct_irs2", "irs2_filters"]
 
@@ -51,22 +52,35 @@ class Irs2Filters:
     gaps: Spectrum
 
 
-def irs2_filters(table: np.ndarray) -> Irs2Filters:
+def irs2_filters(table: np.ndarray, *, name: str = "the reference") -> Irs2Filters:
     """Arrange the coefficients of a reference.
 
     Parameters
     ----------
     table : (2916352,) structured ndarray
         Columns alpha_0 to beta_3, float32; real and imaginary parts in turn.
+    name : str
+        Of the reference, for the error.
 
     Returns
     -------
     Irs2Filters
+
+    Raises
+    ------
+    InputError
+        Coefficients are NaN or infinite.
     """
     columns = {name.lower(): name for name in table.dtype.names or ()}
 
     def factors(kind: str, output: int) -> np.ndarray:
-        return np.ascontiguousarray(table[columns[f"{kind}_{output}"]], np.float32).view(np.complex64)
+        values = np.ascontiguousarray(table[columns[f"{kind}_{output}"]], np.float32)
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"{np.count_nonzero(~np.isfinite(values))} coefficients {kind}_{output} of {name} are NaN or infinite, "
+                "which would spoil the whole output: use another refpix reference, or skip the step"
+            )
+        return values.view(np.complex64)
 
     outputs = range(SECTORS - 1)
     return Irs2Filters(
@@ -100,8 +114,8 @@ def correct_irs2(
     Notes
     -----
     The mean of the groups is left out of the correction, so that an integration of one group does not change.
-    Transforms are in single precision, as in the released pipeline. A sample that lies exactly on the fitted drift
-    counts as missing: which one does so is a matter of rounding where data are whole numbers.
+    Transforms are in single precision, as in the released pipeline. A sample of the reference output that lies exactly
+    on the fitted drift counts as missing.
     """
     nints, ngroups, _, nx = data.shape
     result = data if preserve else np.empty((nints, ngroups, (SECTORS - 1) * normal_lines().size, nx), np.float32)
@@ -120,6 +134,7 @@ def _correct_groups(filters: Irs2Filters, planes: np.ndarray, corrected: np.ndar
     mean = _mean_group(planes)
     count = min(_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, len(planes))
 
+    @np.errstate(invalid="ignore")
     def correct_share(first: int) -> None:
         worker = _Worker(filters, mean, preserve)
         for plane, target in zip(planes[first::count], corrected[first::count], strict=True):
@@ -132,6 +147,7 @@ def _correct_groups(filters: Irs2Filters, planes: np.ndarray, corrected: np.ndar
         list(pool.map(correct_share, range(count)))
 
 
+@np.errstate(invalid="ignore")
 def _mean_group(planes: np.ndarray) -> np.ndarray:
     """Mean of the groups, (3200, 2048) float64."""
     mean = np.empty(planes.shape[1:])

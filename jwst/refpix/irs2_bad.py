@@ -26,6 +26,7 @@ def flag_bad_lines(pixeldq: np.ndarray, bad: np.ndarray) -> None:
     pixeldq[bad] |= np.uint32(BAD_REF_PIXEL | DO_NOT_USE)
 
 
+@np.errstate(invalid="ignore")
 def find_bad_lines(data: np.ndarray, pixeldq: np.ndarray, factor: float) -> np.ndarray:
     """Find lines of reference pixels that stand out from those of their sector.
 

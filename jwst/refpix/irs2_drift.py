@@ -24,33 +24,46 @@ def without_drift(lines: np.ndarray, mean: np.ndarray, out: np.ndarray) -> None:
     out : (640, 2048) ndarray of float32, DN
         The line is fitted to the first and last four columns. Samples equal to the mean count as missing: they take no
         part, and are 0.
+
+    Notes
+    -----
+    All is in single precision, with the sums in the order of time, so that the result is that of the released pipeline
+    to the last bit: what equals the line exactly is 0 and counts as missing later on.
     """
-    start, rise = _drift(lines, mean)
+    slope, level = _drift(lines, mean)
+    columns, slots = _times(lines.shape[1])
     drift, used = np.empty((_TILE_LINES, lines.shape[1]), np.float32), np.empty((_TILE_LINES, lines.shape[1]), bool)
     for first in range(0, len(lines), _TILE_LINES):
         rows = slice(first, first + _TILE_LINES)
         tile = out[rows]
         np.subtract(lines[rows], mean[rows], out=tile, casting="same_kind")
         np.not_equal(tile, 0, out=used)
-        np.add(start, rise[rows], out=drift)
+        np.add(columns, slots[rows], out=drift)
+        np.multiply(drift, slope, out=drift)
+        np.add(drift, level, out=drift)
         np.multiply(drift, used, out=drift)
         np.subtract(tile, drift, out=tile)
 
 
-def _drift(lines: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The fitted line at the start of each column, and how far it rises until each line; float32."""
+def _times(number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Start of each column after the middle of the frame, and ticks from there to each line, (640, 1); float32."""
+    middle = (SLOTS * number - 1) / 2
+    columns = SLOTS * np.arange(number) - middle
+    return columns.astype(np.float32), line_slots()[:, None].astype(np.float32)
+
+
+def _drift(lines: np.ndarray, mean: np.ndarray) -> tuple[np.float32, np.float32]:
+    """Slope of the fitted line, DN per tick, and its value in the middle of the frame, DN."""
     number = lines.shape[1]
-    columns = np.r_[0:_BORDER, number - _BORDER : number]
-    values = (lines[:, columns] - mean[:, columns]).astype(np.float32).astype(np.float64)
+    border = np.r_[0:_BORDER, number - _BORDER : number]
+    values = (lines[:, border] - mean[:, border]).astype(np.float32).T
+    columns, slots = _times(number)
     used = values != 0
-    count = np.count_nonzero(used)
+    time, values = (columns[border, None] + slots[:, 0])[used], values[used]
+    count, zero = np.float32(values.size), np.float32(0)
     if count == 0:
-        return np.zeros(number, np.float32), np.zeros((len(lines), 1), np.float32)
-    slots = line_slots()[:, None]
-    time = slots + SLOTS * columns.astype(np.float64)
-    centre = time[used].mean()
-    offset = (time - centre) * used
-    spread = (offset**2).sum()
-    slope = (offset * values).sum() / spread if spread > 0 else 0.0
-    start = values.sum() / count + slope * (SLOTS * np.arange(number) - centre)
-    return start.astype(np.float32), (slope * slots).astype(np.float32)
+        return zero, zero
+    centre, level = time.mean(), values.mean()
+    spread = (time * time).sum() - count * centre**2
+    slope = ((time * values).sum() - count * centre * level) / spread if spread > 0 else zero
+    return slope, level - slope * centre

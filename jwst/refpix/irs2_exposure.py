@@ -8,17 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from jwst.lib.irs2 import backwards, normal_rows
+from jwst.lib.irs2 import SECTORS, backwards, normal_rows
 from jwst.refpix.irs2 import correct_irs2, irs2_filters
 from jwst.refpix.irs2_bad import find_bad_lines, flag_bad_lines, replace_lines, replace_listed_lines
 from jwst.refpix.irs2_mean import subtract_means
 from jwst.refpix.irs2_transform import SERIES
-from stpipe.exceptions import InputError, Skip
+from stpipe.exceptions import InputError
 
 __all__ = ["Irs2Settings", "correct_irs2_exposure", "prepare_irs2_exposure"]
 
 log = logging.getLogger(__name__)
 
+_DQ_COLUMNS = {"output": range(SECTORS), "odd_even": range(1, 3), "mask": range(0)}
+"""Columns of the DQ table and what they may hold: output 0 is the reference output; a mask may be anything."""
 _COLUMNS = frozenset(f"{kind}_{output}" for kind in ("alpha", "beta") for output in range(4))
 
 
@@ -93,20 +95,19 @@ def correct_irs2_exposure(ramp: Any, reference: Any, bad: np.ndarray, settings: 
 
     Raises
     ------
-    Skip
-        The table of the reference is not as long as the series.
     InputError
-        The reference is not one of IRS2.
+        The reference is not one of IRS2: its table of coefficients is not as long as the series, lacks columns or is
+        not finite, or its DQ table says nothing about these outputs.
     """
     table = _coefficients(reference)
     turned = backwards(ramp)
     step = -1 if turned else 1
-    listed = reference.table("dq_table")
+    listed = _listed(reference)
     if listed is None:
         log.warning("%s has no DQ table: only reference pixels that stand out are replaced", reference.name)
     else:
         replace_listed_lines(ramp.data[..., ::step, ::step], bad[::step].copy(), listed)
-    filters = irs2_filters(table)
+    filters = irs2_filters(table, name=reference.name)
     del table
     corrected = correct_irs2(ramp.data, filters, backwards=turned, preserve=settings.preserve)
     if settings.preserve:
@@ -125,5 +126,27 @@ def _coefficients(reference: Any) -> np.ndarray:
     if missing:
         raise InputError(f"The IRS2 table of {reference.name} has no columns {', '.join(sorted(missing))}")
     if len(table) != 2 * SERIES:
-        raise Skip(f"the IRS2 table of {reference.name} has {len(table)} rows; {2 * SERIES} are needed")
+        raise InputError(
+            f"The IRS2 table of {reference.name} has {len(table)} rows; {2 * SERIES} are needed: use another refpix "
+            "reference, or override_refpix='N/A' to keep the frames as they are"
+        )
+    return table
+
+
+def _listed(reference: Any) -> np.ndarray | None:
+    """The table of reference pixels not to use, checked; None if there is none."""
+    table: np.ndarray | None = reference.table("dq_table")
+    if table is None:
+        return None
+    columns = {name.lower(): name for name in table.dtype.names or ()}
+    missing = _DQ_COLUMNS.keys() - columns.keys()
+    if missing:
+        raise InputError(f"The DQ table of {reference.name} has no columns {', '.join(sorted(missing))}")
+    for name, allowed in _DQ_COLUMNS.items():
+        other = sorted({int(value) for value in table[columns[name]]} - set(allowed)) if allowed else []
+        if other:
+            raise InputError(
+                f"Column {name} of the DQ table of {reference.name} holds {other}; only {allowed.start} to "
+                f"{allowed.stop - 1} mean anything: use another refpix reference"
+            )
     return table

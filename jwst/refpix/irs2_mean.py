@@ -13,6 +13,7 @@ __all__ = ["subtract_means"]
 _BORDER = 4
 
 
+@np.errstate(invalid="ignore")
 def subtract_means(planes: np.ndarray, pixeldq: np.ndarray, *, odd_even: bool, limit: float) -> None:
     """Subtract from each sector the mean of its first and last four columns.
 

@@ -2,7 +2,8 @@
 
 All corrections of a group are the sum of one vector along its rows and one along its columns. The vectors come from the
 few reference pixels, for many groups at once; a single pass then subtracts them. Nothing is rotated: arrays are viewed
-in readout order where reference pixels are picked, and the vectors are turned instead of the data.
+in readout order where reference pixels are picked, and the vectors are turned instead of the data. Infinite reference
+pixels count as NaN: what would be corrected with them becomes NaN.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from jwst.lib.orientation import FULL_SIZE, Placement
 from jwst.refpix.clipped_mean import clipped_means
 from jwst.refpix.side_signal import side_signal
 
-__all__ = ["RefPixSettings", "correct_four_outputs", "correct_one_output", "correct_zeroframe"]
+__all__ = ["RefPixSettings", "amplifier_offsets", "correct_four_outputs", "correct_one_output", "correct_zeroframe"]
 
 _BORDER = 4
 _AMPLIFIERS = 4
@@ -69,8 +70,14 @@ class _Strip:
     bad: np.ndarray
 
 
+@np.errstate(invalid="ignore")
 def correct_four_outputs(
-    planes: np.ndarray, pixeldq: np.ndarray, *, placement: Placement, settings: RefPixSettings
+    planes: np.ndarray,
+    pixeldq: np.ndarray,
+    *,
+    placement: Placement,
+    settings: RefPixSettings,
+    follows: bool = False,
 ) -> None:
     """Correct groups that were read through four amplifiers.
 
@@ -83,23 +90,49 @@ def correct_four_outputs(
     placement : Placement
         Where the array lies on the detector.
     settings : RefPixSettings
+    follows : bool
+        Other planes of the exposure were corrected before these: zero frames follow the groups.
 
     Notes
     -----
     Reference pixels outside a subarray count as bad. An amplifier without good reference pixels, in either parity, is
     left alone. With the side signal the released pipeline corrects the first plane of an exposure in single and all
-    others in double precision; so does this, to the last bit.
+    others, zero frames among them, in double precision; so does this, to the last bit.
     """
     unusable = (pixeldq & np.uint32(DO_NOT_USE)) != 0
     weight = 2 * _BORDER * FULL_SIZE
     if settings.sides:
         rows = placement.rows
         weight += 4 * _BORDER * settings.smoothing_length * (rows.stop - rows.start)
-        _correct_block(planes[:1], unusable, placement, settings, np.float32)
-        planes = planes[1:]
+        if not follows:
+            _correct_block(planes[:1], unusable, placement, settings, np.float32)
+            planes = planes[1:]
     dtype = np.float64 if settings.sides else np.float32
     for batch in _batches(len(planes), weight):
         _correct_block(planes[batch], unusable, placement, settings, dtype)
+
+
+def amplifier_offsets(
+    planes: np.ndarray, pixeldq: np.ndarray, *, placement: Placement, settings: RefPixSettings
+) -> np.ndarray:
+    """Find the offsets of the amplifiers in double precision, without subtracting them.
+
+    Parameters
+    ----------
+    planes : (nplanes, ny, nx) ndarray of float32, DN
+    pixeldq : (ny, nx) ndarray of uint32
+        Reference pixels with DO_NOT_USE are not used.
+    placement : Placement
+    settings : RefPixSettings
+
+    Returns
+    -------
+    (nplanes, 2048) ndarray of float64, DN
+        Of every detector column.
+    """
+    unusable = (pixeldq & np.uint32(DO_NOT_USE)) != 0
+    edges = [_strip(planes, unusable, placement, edge, _EVERYWHERE, dtype=np.float64) for edge in (_LAST, _FIRST)]
+    return _amplifier_offsets(edges, settings)
 
 
 def _correct_block(
@@ -115,6 +148,7 @@ def _correct_block(
     _subtract(block, placement, offsets[:, placement.columns], side)
 
 
+@np.errstate(invalid="ignore")
 def correct_one_output(
     planes: np.ndarray, pixeldq: np.ndarray, *, placement: Placement, settings: RefPixSettings
 ) -> None:

@@ -80,10 +80,11 @@ class RefPixStep(Step):
             placement = _placement(ramp)
             full = min(placement.shape) >= FULL_SIZE
             pixeldq, kernels = ramp.pixeldq, self._kernels(ramp) if full else None
+            four = full or ramp.meta.exposure.noutputs == 4
             core: Callable[..., None]
             if kernels is not None:
-                core = partial(correct_with_kernels, kernels=kernels, sigreject=self.sigreject)
-            elif full or ramp.meta.exposure.noutputs == 4:
+                core = partial(correct_with_kernels, method=(kernels, self.sigreject))
+            elif four:
                 core = correct_four_outputs
             else:
                 core = correct_one_output
@@ -91,7 +92,7 @@ class RefPixStep(Step):
             correct = partial(core, pixeldq=pixeldq, placement=placement, settings=self._settings())
             correct(ramp.data.reshape(-1, *placement.shape))
             if ramp.meta.exposure.zero_frame and ramp.zeroframe is not None:
-                correct_zeroframe(ramp.zeroframe, correct)
+                correct_zeroframe(ramp.zeroframe, partial(correct, follows=True) if four else correct)
         return self.complete(ramp)
 
     def planned_references(self, parameters: Mapping[str, Any]) -> list[str]:

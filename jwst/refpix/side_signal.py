@@ -28,7 +28,8 @@ def side_signal(
     Returns
     -------
     (nplanes, number of rows) ndarray of float64, DN
-        The side that is defined where the other has no good pixel; 0 where both have none.
+        The side that is defined where the other has no good pixel, or one that is NaN or too many that are infinite; 0
+        where neither is defined.
 
     Notes
     -----
@@ -36,7 +37,7 @@ def side_signal(
     last bit here is one in every sample of a row.
     """
     sides = [_running_median(values, flags, rows, height) for values, flags in zip((left, right), bad)]
-    known = [~np.isnan(side) for side in sides]
+    known = [np.isfinite(side) for side in sides]
     total = sum(np.where(ok, side, 0.0) for side, ok in zip(sides, known))
     number = known[0].astype(np.int8) + known[1]
     return np.asarray(total / np.maximum(number, 1))

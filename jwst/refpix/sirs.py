@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from jwst.lib.orientation import FULL_SIZE, Orientation, Placement
-from jwst.refpix.reference_pixels import RefPixSettings, correct_four_outputs
+from jwst.refpix.reference_pixels import RefPixSettings, amplifier_offsets, correct_four_outputs
 from stpipe.exceptions import InputError
 
 __all__ = ["SirsKernels", "SirsSettings", "correct_with_kernels", "sirs_kernels", "sirs_signal", "subtract_sirs"]
 
 _BORDER = 4
 _CHANNELS = 4
+_FIRST, _LAST = slice(0, _BORDER), slice(FULL_SIZE - _BORDER, FULL_SIZE)
 _WIDTH = FULL_SIZE // _CHANNELS
 _BATCH = 16
 _TILE_ROWS = 64
@@ -135,27 +136,44 @@ def _row_means(block: np.ndarray, sigreject: float) -> tuple[np.ndarray, np.ndar
     return (block * good).mean(axis=-1), good.mean(axis=-1)
 
 
-def subtract_sirs(planes: np.ndarray, orientation: Orientation, kernels: SirsKernels, sigreject: float) -> None:
+@np.errstate(invalid="ignore")
+def subtract_sirs(
+    planes: np.ndarray,
+    orientation: Orientation,
+    kernels: SirsKernels,
+    sigreject: float,
+    *,
+    offsets: np.ndarray | None = None,
+) -> None:
     """Subtract the side signal from full frames.
 
     Parameters
     ----------
     planes : (nplanes, 2048, 2048) ndarray of float32, DN
-        In science orientation, without the offsets of the amplifiers. Updated in place.
+        In science orientation. Updated in place.
     orientation : Orientation
     kernels : SirsKernels
     sigreject : float
         Limit of outliers, in standard deviations.
+    offsets : (nplanes, 2048) ndarray of float64, DN, optional
+        Of every detector column; subtracted too, with no rounding between the two.
     """
     for start in range(0, len(planes), _BATCH):
         block = orientation.to_detector(planes[start : start + _BATCH])
-        signal = sirs_signal(block[..., :_BORDER], block[..., -_BORDER:], kernels, sigreject)
-        for plane, values in zip(block, signal):
+        level = np.zeros((len(block), FULL_SIZE)) if offsets is None else offsets[start : start + _BATCH]
+        left, right = (block[..., side] - level[:, None, side] for side in (_FIRST, _LAST))
+        for plane, shift, values in zip(block, level, sirs_signal(left, right, kernels, sigreject)):
             for channel, rows in enumerate(values):
-                part = plane[:, _WIDTH * channel : _WIDTH * (channel + 1)]
-                for first in range(0, FULL_SIZE, _TILE_ROWS):
-                    tile = part[first : first + _TILE_ROWS]
-                    np.subtract(tile, rows[first : first + _TILE_ROWS, None], out=tile, casting="same_kind")
+                columns = slice(_WIDTH * channel, _WIDTH * (channel + 1))
+                _subtract_channel(plane[:, columns], shift[columns], rows)
+
+
+def _subtract_channel(part: np.ndarray, shift: np.ndarray, rows: np.ndarray) -> None:
+    """Subtract a value per column and a value per row, in double precision."""
+    for first in range(0, FULL_SIZE, _TILE_ROWS):
+        tile = part[first : first + _TILE_ROWS]
+        exact = tile - shift
+        np.subtract(exact, rows[first : first + _TILE_ROWS, None], out=tile, casting="same_kind")
 
 
 def correct_with_kernels(
@@ -164,8 +182,8 @@ def correct_with_kernels(
     *,
     placement: Placement,
     settings: RefPixSettings,
-    kernels: SirsKernels,
-    sigreject: float,
+    method: tuple[SirsKernels, float],
+    follows: bool = False,
 ) -> None:
     """Correct full frames: offsets of the amplifiers, then the side signal of SIRS.
 
@@ -178,9 +196,22 @@ def correct_with_kernels(
     placement : Placement
     settings : RefPixSettings
         Those of the running median are not used.
-    kernels : SirsKernels
-    sigreject : float
-        Limit of outliers among the side pixels, in standard deviations.
+    method : (kernels, sigreject)
+        The kernels, and the limit of outliers among the side pixels in standard deviations.
+    follows : bool
+        Other planes of the exposure were corrected before these: zero frames follow the groups.
+
+    Notes
+    -----
+    As in the released pipeline offsets have single precision in the first plane and double precision in all others.
     """
-    correct_four_outputs(planes, pixeldq, placement=placement, settings=replace(settings, use_side=False))
-    subtract_sirs(planes, placement.orientation, kernels, sigreject)
+    (kernels, sigreject), orientation = method, placement.orientation
+    if not follows:
+        first = planes[:1]
+        correct_four_outputs(first, pixeldq, placement=placement, settings=replace(settings, use_side=False))
+        subtract_sirs(first, orientation, kernels, sigreject)
+        planes = planes[1:]
+    for start in range(0, len(planes), _BATCH):
+        block = planes[start : start + _BATCH]
+        offsets = amplifier_offsets(block, pixeldq, placement=placement, settings=settings)
+        subtract_sirs(block, orientation, kernels, sigreject, offsets=offsets)

@@ -68,6 +68,7 @@ def correct_striped_exposure(ramp: Any, settings: RefPixSettings) -> Any:
     return assemble(ramp) if number else ramp
 
 
+@np.errstate(invalid="ignore")
 def correct_stripes(
     planes: np.ndarray, pixeldq: np.ndarray, *, orientation: Orientation, first: int, settings: RefPixSettings
 ) -> None:

@@ -1,7 +1,8 @@
 """Make parity vectors of refpix for IRS2 and SIRS. Run it with the interpreter of the released pipeline (jwst 3.0.0).
 
 The arrays are too large to store: `build` and its like make them again from a seed, for the tests too. Of the outputs a
-coarse grid is kept, and the sums over bands of rows.
+coarse grid is kept, and the sums over bands of rows. Of "whole numbers", where nothing but a drift is subtracted, each
+sample of the grid is equal to the last bit, and those of the reference output that count as missing are listed.
 """
 
 import zlib
@@ -24,6 +25,10 @@ IRS2_CASES = {
     "mean": {"sca": NRS2, "shape": (1, 2), "dead": True, "options": {"irs2_mean_subtraction": True, "siglimit": 2.0}},
     "preserved": {"sca": NRS2, "shape": (1, 2), "bad": True, "options": {"preserve_irs2_refpix": True}},
     "zeros": {"sca": NRS1, "shape": (1, 2), "zeros": True},
+}
+STILL_CASES = {
+    f"whole numbers {ngroups}": {"sca": NRS1, "shape": (1, ngroups), "options": {"preserve_irs2_refpix": True}}
+    for ngroups in (2, 3)
 }
 
 
@@ -52,6 +57,26 @@ def build_irs2(name, shape=(1, 2), bad=False, dead=False, zeros=False, **_):
         data[:, :, 800:830, :4] = 7
         data[:, :, 400:402] = -3
     return data, pixeldq
+
+
+def build_whole(name, shape=(1, 2), **_):
+    """Make the data and pixeldq of a case of whole numbers: many samples of the reference output equal its drift."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    level = 1000 + 60 * np.arange(shape[1], dtype=np.float32)[:, None, None]
+    data = level + 2 * rng.integers(-1, 2, (*shape, LINES, FULL)).astype(np.float32)
+    data[:, 0, 640:, 1100:] = data[:, -1, 640:, 1100:]
+    data[:, -1, 640:, 2045:] = data[:, 0, 640:, 2045:] - 3
+    for first in (0, 2, -4, -2):
+        data[..., :640, first + 1] = 2 * level[..., 0] - data[..., :640, first]
+    return data, np.zeros((LINES, FULL), np.uint32)
+
+
+def missing_samples(data, result):
+    """Flat indices of pixels of the reference output that are not what was there, less a straight line."""
+    lines = np.arange(640) % 20
+    normal = np.flatnonzero((lines < 8) | (lines >= 12))
+    change = (result - data)[:, :, normal].astype(np.float64)
+    return np.flatnonzero(np.abs(change - np.median(change, axis=(2, 3), keepdims=True)) > 0.05)
 
 
 def irs2_table():
@@ -175,6 +200,23 @@ def sirs_vectors(vectors):
         print(name, flush=True)
 
 
+def still_vectors(vectors):
+    """Run the cases in which nothing but a drift is subtracted."""
+    from jwst.refpix import RefPixStep
+
+    reference = irs2_reference(np.zeros_like(irs2_table()), {})
+    for name, case in STILL_CASES.items():
+        data, pixeldq = build_whole(name, **case)
+        result = RefPixStep.call(
+            nirspec(data.copy(), pixeldq, case["sca"]), override_refpix=reference, **case["options"]
+        ).data
+        missing = missing_samples(data, result)
+        vectors[f"{name}/data"] = result[:, :, 640:][..., ROWS, COLUMNS]
+        vectors[f"{name}/missing"] = np.array([missing.size, missing.sum()])
+        vectors[f"{name}/sums"] = irs2_sums(result)[..., :10]
+        print(name, missing.size, missing[:5], flush=True)
+
+
 def main():
     from exposures import offline, save
 
@@ -182,6 +224,7 @@ def main():
     vectors = {}
     sirs_vectors(vectors)
     irs2_vectors(vectors, IRS2_CASES)
+    still_vectors(vectors)
     save(__file__, vectors)
 
 

@@ -15,6 +15,7 @@ from astropy.io import fits
 
 from jwst.pipeline import DarkPipeline, Detector1Pipeline
 from jwst.simulation import ExposureSettings, cache_for, simulate
+from stpipe.exceptions import InputError
 
 USERS = {
     "mask": ("dq_init",),
@@ -67,17 +68,31 @@ class Desk:
         self.uncal = Path(shutil.copy(self.site.exposure, self.folder))
 
     def change(self, samples: Callable[[np.ndarray], np.ndarray] | None = None, **keywords: object) -> None:
-        """Change the samples and the keywords (None takes one out); the ASDF extension, which repeats them, goes."""
+        """Change the samples and the keywords (None takes one out)."""
+
+        def damage(hdus: Any) -> None:
+            for name, value in keywords.items():
+                if value is None:
+                    del hdus[0].header[name]
+                else:
+                    hdus[0].header[name] = value
+            if samples is not None:
+                hdus["SCI"] = fits.ImageHDU(samples(hdus["SCI"].data), name="SCI")
+
+        self.damage(damage)
+
+    def damage(self, damage: Callable[[Any], None]) -> None:
+        """Change the extensions of the exposure; that of ASDF, which repeats the keywords, goes."""
         with fits.open(self.uncal, memmap=False) as file:
             hdus = fits.HDUList([hdu.copy() for hdu in file if hdu.name != "ASDF"])
-        for name, value in keywords.items():
-            if value is None:
-                del hdus[0].header[name]
-            else:
-                hdus[0].header[name] = value
-        if samples is not None:
-            hdus["SCI"] = fits.ImageHDU(samples(hdus["SCI"].data), name="SCI")
+        damage(hdus)
         hdus.writeto(self.uncal, overwrite=True)
+
+    def other_segment(self, number: int) -> None:
+        """Take another segment of the exposure."""
+        name = self.uncal.name.replace("-seg001", f"-seg{number:03d}")
+        self.uncal.unlink()
+        self.uncal = Path(shutil.copy(self.site.exposure.with_name(name), self.folder))
 
     def override(self, kind: str, damage: Callable[[Any], None]) -> dict[str, dict[str, str]]:
         """Parameters of the steps that replace a reference by a damaged copy."""
@@ -101,6 +116,34 @@ class Desk:
             self.run(**parameters)
         assert [text for text in texts if text not in str(info.value)] == []
         assert self.files() == before
+
+    def refused_reference(self, kind: str, damage: Callable[[Any], None], texts: tuple[str, ...]) -> None:
+        """Check that a run with a damaged reference ends with an error that names it, and leaves nothing behind."""
+        steps = self.override(kind, damage)
+        before = self.files()
+        with pytest.raises(InputError) as info:
+            self.run(steps=steps)
+        assert f"bad_{kind}.fits" in str(info.value)
+        assert any(text in str(info.value) for text in texts)
+        assert self.files() == before
+
+    def skipped_without(self, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+        """Check that a run without a reference skips its steps, each with one warning."""
+        result = self.run(steps=overrides(kind, "N/A"))
+        for step in USERS[kind]:
+            assert getattr(result.meta.cal_step, STATUS.get(step, step)) == "SKIPPED"
+            text = f"Step {step} skipped: there is no {kind.upper()} reference for this exposure"
+            assert skipped(caplog, step) == [text]
+
+    def truncated(self, **parameters: Any) -> None:
+        """Check that an exposure without its end is refused."""
+        os.truncate(self.uncal, os.path.getsize(self.uncal) - 2880)
+        self.refused(InputError, (self.uncal.name, "truncated", "download"), **parameters)
+
+    def empty(self, axis: str, **parameters: Any) -> None:
+        """Check that an exposure with an axis of length 0 is refused."""
+        self.change(EMPTY[axis])
+        self.refused(InputError, (self.uncal.name, "no samples", "its shape is ("), **parameters)
 
     def files(self) -> list[str]:
         """Everything below the folder and the current folder."""
@@ -161,11 +204,6 @@ another_axis = _each_array(lambda array: np.stack([array, array]))
 all_nan = _each_array(_nan, ("SCI", "COEFFS"))
 smaller_flags = _each_array(lambda array: array[..., :-2, :-2], ("DQ",))
 no_array = _without("SCI", "COEFFS", "RSCD_GROUP_SKIP")
-
-
-def truncated(desk: Desk, size: int) -> None:
-    """Cut the end off the exposure."""
-    os.truncate(desk.uncal, os.path.getsize(desk.uncal) - size)
 
 
 EMPTY = {

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import numpy.lib.recfunctions
 import pytest
 
 from jwst.refpix import RefPixStep
@@ -71,6 +72,21 @@ def test_parity(name, make, table, vectors):
     np.testing.assert_array_equal(bad, vectors[f"{name}/bad"])
     sums = [result.pixeldq.sum(dtype=np.int64), *result.groupdq.shape[-2:]]
     np.testing.assert_array_equal(sums, vectors[f"{name}/flags"])
+
+
+@pytest.mark.parametrize("ngroups", [2, 3])
+def test_the_drift_has_the_rounding_of_the_release(ngroups, make, still, vectors):
+    """Which samples equal it exactly, and so count as missing, is a matter of the last bit."""
+    name = f"whole numbers {ngroups}"
+    case = make.STILL_CASES[name]
+    data, pixeldq = make.build_whole(name, **case)
+    model = make.nirspec(data.copy(), pixeldq, case["sca"])
+    result = RefPixStep.call(model, override_refpix=make.irs2_reference(still, {}), **case["options"]).data
+    missing = make.missing_samples(data, result)
+    assert [missing.size, missing.sum()] == vectors[f"{name}/missing"].tolist()
+    np.testing.assert_array_equal(result[:, :, 640:][..., make.ROWS, make.COLUMNS], vectors[f"{name}/data"])
+    sums = make.irs2_sums(result)[..., :10]
+    np.testing.assert_allclose(sums, vectors[f"{name}/sums"], rtol=0, atol=64 * FULL * 5e-5)
 
 
 def test_a_filter_is_what_fourier_transforms_of_the_series_in_time_make():
@@ -178,10 +194,60 @@ def test_no_reference_means_skipped_with_all_rows(make):
     assert result.data.shape == (1, 1, LINES, FULL)
 
 
-def test_a_table_of_another_length_means_skipped(make, still):
-    result = RefPixStep.call(exposure(make), override_refpix=make.irs2_reference(still[:-2], {}))
-    assert result.meta.cal_step.refpix == "SKIPPED"
-    assert result.data.shape == (1, 1, LINES, FULL)
+@pytest.mark.parametrize("length", [0, SERIES, 2 * SERIES - 2, 2 * SERIES + 2])
+def test_a_table_of_another_length_is_an_error(make, still, length):
+    reference = make.irs2_reference(np.resize(still, length), {})
+    with pytest.raises(InputError, match=rf"IRS2 table of .* has {length} rows; 2916352 are needed: use another"):
+        RefPixStep.call(exposure(make), override_refpix=reference)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("column", ["alpha_0", "beta_3"])
+def test_coefficients_that_are_no_numbers_are_an_error(make, still, column, value):
+    table = still.copy()
+    table[column][[10, 12]] = value
+    with pytest.raises(InputError, match=f"2 coefficients {column} of .* are NaN or infinite"):
+        RefPixStep.call(exposure(make), override_refpix=make.irs2_reference(table, {}))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        pytest.param((5, 1, 1), r"Column output .* holds \[5\]; only 0 to 4", id="output"),
+        pytest.param((1, 0, 1), r"Column odd_even .* holds \[0\]; only 1 to 2", id="no parity"),
+        pytest.param((1, 3, 1), r"Column odd_even .* holds \[3\]; only 1 to 2", id="parity"),
+    ],
+)
+def test_a_dq_table_of_other_pixels_is_an_error(make, still, row, message):
+    reference = make.irs2_reference(still, {})
+    reference.dq_table = np.array([row], reference.dq_table.dtype)
+    with pytest.raises(InputError, match=message):
+        RefPixStep.call(exposure(make), override_refpix=reference)
+
+
+@pytest.mark.parametrize("missing", ["alpha_2", "mask"])
+def test_a_table_without_a_column_is_an_error(make, still, missing, tmp_path):
+    """In a file; a model refuses it itself."""
+    from astropy.io import fits
+
+    with fits.HDUList([fits.PrimaryHDU()]) as file:
+        for name, table in (("IRS2", still), ("DQ", make.dq_table({}))):
+            columns = [column for column in table.dtype.names if column.lower() != missing]
+            file.append(fits.BinTableHDU(np.lib.recfunctions.repack_fields(table[columns]), name=name))
+        file.writeto(tmp_path / "irs2.fits")
+    with pytest.raises(InputError, match=rf"table of .*irs2.fits has no columns {missing}"):
+        RefPixStep.call(exposure(make), override_refpix=str(tmp_path / "irs2.fits"))
+
+
+def test_the_reference_output_may_be_listed(make, still):
+    """Output 0 of the DQ table, as in the released pipeline; outputs that are not listed have no bad pixels."""
+    data = np.zeros((1, 1, LINES, FULL), np.float32)
+    data[..., 8:10, :] = 100
+    model = make.nirspec(data, np.zeros((LINES, FULL), np.uint32), make.NRS1)
+    reference = make.irs2_reference(still, {})
+    reference.dq_table = np.array([(0, 2, 1)], reference.dq_table.dtype)
+    result = RefPixStep.call(model, override_refpix=reference, preserve_irs2_refpix=True, ovr_corr_mitigation_ftr=1e9)
+    assert (result.data == 0).all()
 
 
 def test_a_reference_without_a_dq_table_is_used(make, still):
@@ -223,9 +289,11 @@ def test_keywords_that_are_missing_have_their_usual_values(make, still):
     assert result.meta.cal_step.refpix == "COMPLETE"
 
 
-def test_nothing_but_nan_stays_nan(make, still):
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_nothing_but_nan_stays_nan(make, still, value):
+    """Without a warning of numpy; infinite samples become NaN."""
     model = exposure(make, ngroups=2)
-    model.data[:] = np.nan
+    model.data[:] = value
     result = RefPixStep.call(model, override_refpix=make.irs2_reference(still, {}))
     assert result.data.shape == (1, 2, FULL, FULL)
     assert np.isnan(result.data).all()

@@ -57,6 +57,34 @@ def test_the_zero_frame_is_corrected_too():
     assert (result.zeroframe[0, 6, 5], result.zeroframe[0, 6, 6]) == (40, 0)
 
 
+@pytest.mark.parametrize("sides", [True, False])
+def test_the_zero_frame_has_the_precision_of_later_groups(sides):
+    """The released pipeline has single precision in the first group alone."""
+    shape = (16, 2048)
+    plane = np.random.default_rng(5).normal(1000, 8, shape).astype(np.float32)
+    model = EXPOSURES.ramp(
+        np.stack([plane, plane])[None], corner=(1, 1), axes=(1, 2), noutputs=4, zeroframe=plane[None]
+    )
+    model.pixeldq[:4] = model.pixeldq[:, :4] = model.pixeldq[:, -4:] = 2**31
+    result = call(model, use_side_ref_pixels=sides)
+    assert (result.zeroframe[0] == result.data[0, 1]).all()
+    assert (result.zeroframe[0] == result.data[0, 0]).all() != sides
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize(("noutputs", "shape"), [(4, (16, 2048)), (1, (8, 8))])
+def test_infinite_reference_pixels_spoil_what_needs_them(noutputs, shape, value):
+    """Here a warning of numpy is an error."""
+    data = np.full((1, 2, *shape), 100)
+    model = EXPOSURES.ramp(data, corner=(1, 1), axes=(1, 2), noutputs=noutputs)
+    model.pixeldq[:4] = 2**31
+    model.data[0, 1, 2, 6:8] = value, 5
+    result = call(model)
+    assert (result.data[0, 0] == 0).all()
+    assert not np.isfinite(result.data[0, 1, :, 4:512:2]).any()
+    assert np.isfinite(result.data[0, 1, 4:, 5:512:2]).all()
+
+
 def test_four_outputs_of_a_stripe_use_the_sides():
     model = exposure(shape=(16, 2048), corner=(1, 1), noutputs=4)
     model.data[..., 4:, :4] = model.data[..., 4:, -4:] = 50
