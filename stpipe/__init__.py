@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from stpipe.notify import show_log
     from stpipe.parameters import Param
     from stpipe.pipeline import Pipeline
+    from stpipe.plan import Plan
     from stpipe.policy import Policy
     from stpipe.recipe import Recipe, load_recipe, run_recipe
     from stpipe.result_report import report
@@ -60,6 +61,7 @@ __all__ = [
     "MissingResourceError",
     "Param",
     "Pipeline",
+    "Plan",
     "PlanError",
     "Policy",
     "ProvidesError",
@@ -106,6 +108,7 @@ _HOMES = {
     "MissingResourceError": "stpipe.exceptions",
     "Param": "stpipe.parameters",
     "Pipeline": "stpipe.pipeline",
+    "Plan": "stpipe.plan",
     "PlanError": "stpipe.exceptions",
     "Policy": "stpipe.policy",
     "ProvidesError": "stpipe.exceptions",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable
 
 from stpipe.exceptions import OutputError
 
-__all__ = ["check_folder", "write_atomically"]
+__all__ = ["check_folder", "watchers", "write_atomically"]
+
+watchers: list[Callable[[str, bool], object]] = []
+"""Called with each private folder when writing in it begins (True) and when it is gone (False)."""
 
 
 def check_folder(folder: str) -> None:
@@ -63,8 +66,10 @@ def write_atomically(path: str, write: Callable[[str], object]) -> str:
     if os.path.isdir(target):
         raise OutputError(f"Cannot write '{path}': a folder of that name is in the way.")
     created = _make_folder(folder)
+    private = os.path.join(folder, f".stpipe-{secrets.token_hex(8)}")
+    _tell(private, begins=True)
     try:
-        private = tempfile.mkdtemp(prefix=".stpipe-", dir=folder)
+        os.mkdir(private, 0o700)
     except OSError as error:
         _remove_folders(created)
         raise _cannot_write(folder, error) from error
@@ -76,7 +81,13 @@ def write_atomically(path: str, write: Callable[[str], object]) -> str:
         _remove_folders(created)
         raise
     shutil.rmtree(private, ignore_errors=True)
+    _tell(private, begins=False)
     return _final_path(written, private, path, main)
+
+
+def _tell(private: str, *, begins: bool) -> None:
+    for watcher in watchers:
+        watcher(private, begins)
 
 
 def _move_all(private: str, target: str, name: str) -> str | None:

@@ -13,8 +13,9 @@ from contextvars import ContextVar
 from typing import Any
 
 from stpipe import events
+from stpipe.cancel import is_stop
 
-__all__ = ["Attempts", "attempting", "enclosing_start", "end_facts", "take_attempts", "told"]
+__all__ = ["Attempts", "attempting", "enclosing", "enclosing_start", "end_facts", "take_attempts", "told"]
 
 
 class Attempts:
@@ -41,9 +42,11 @@ class Attempts:
         What the latest end was told with: duration, references, outputs, …
     ended : bool
         Whether the last end has been told, or is told by somebody else.
+    verdict : str or None
+        As what the last error was told: ``failed``, ``ignored``, or ``canceled`` where the run was stopped.
     """
 
-    __slots__ = ("accepts", "ended", "ends", "facts", "ignored", "max_retries", "retry_count", "start")
+    __slots__ = ("accepts", "ended", "ends", "facts", "ignored", "max_retries", "retry_count", "start", "verdict")
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class Attempts:
         self.start: str | None = None
         self.facts: Mapping[str, Any] = {}
         self.ended = False
+        self.verdict: str | None = None
 
     def begin(self, label: Mapping[str, Any], data: Callable[[], Mapping[str, Any]]) -> None:
         """Tell that the step starts, at the first attempt only."""
@@ -85,6 +89,9 @@ class Attempts:
         self.ended = True
         ignored = self.ignored is not None and isinstance(error, Exception) and self.ignored(error)
         data = {**facts, **self.counts(), "exception": events.describe_exception(error), "ignored": ignored}
+        self.verdict = "ignored" if ignored else "canceled" if is_stop(error) else "failed"
+        if self.verdict == "canceled":
+            data["stopped"] = True
         events.emit("step_target_error", event_data=data, **label)
 
     def never_ran(self, label: Mapping[str, Any], error: BaseException) -> None:
@@ -105,14 +112,24 @@ _ATTEMPTS: ContextVar[Attempts | None] = ContextVar("stpipe_attempts", default=N
 _ENCLOSING: ContextVar[str | None] = ContextVar("stpipe_enclosing", default=None)
 
 
+@contextmanager
+def enclosing(start: str | None) -> Iterator[None]:
+    """Let the steps that run inside a block be part of the function entry with this ``step_target_start``."""
+    token = _ENCLOSING.set(start)
+    try:
+        yield
+    finally:
+        _ENCLOSING.reset(token)
+
+
 def enclosing_start() -> str | None:
     """Return the ``step_target_start`` of the function entry that this code is part of, or None."""
     return _ENCLOSING.get()
 
 
 @contextmanager
-def attempting(attempts: Attempts) -> Iterator[Attempts]:
-    """Let the outermost step run inside a block be one attempt of these."""
+def attempting(attempts: Attempts | None) -> Iterator[Attempts | None]:
+    """Let the outermost step run inside a block be one attempt of these; with None, of none that are known here."""
     token = _ATTEMPTS.set(attempts)
     try:
         yield attempts
@@ -151,14 +168,12 @@ def told(label: str, facts: Mapping[str, Any]) -> Iterator[None]:
     attempts, started = take_attempts(), time.perf_counter()
     named = {"step": label, "parent_uuid": _ENCLOSING.get()}
     attempts.begin(named, dict)
-    inside = _ENCLOSING.set(attempts.start)
     try:
-        yield
+        with enclosing(attempts.start):
+            yield
         attempts.check(facts.get("result"))
     except BaseException as error:
         attempts.failed(named, end_facts(started, changed=False), error)
         raise
-    finally:
-        _ENCLOSING.reset(inside)
     more = {key: value for key, value in facts.items() if key != "result"}
     attempts.succeeded(named, end_facts(started, **more))

@@ -13,13 +13,16 @@
 ``reference``
     Parameter files of the reference service, by their name.
 
-With ``settings.no_cache`` true nothing is read from them or written to them; what was there before stays.
+With ``settings.no_cache`` true, or inside `unused`, nothing is read from them or written to them; what was there before
+stays.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from stpipe import settings
@@ -28,14 +31,18 @@ __all__ = [
     "Cache",
     "LoaderCache",
     "backoff",
+    "are_unused",
     "clear_all",
     "file",
+    "follow",
     "loader",
     "namespace",
     "parser",
     "recipe",
     "reference",
     "step",
+    "times_cleared",
+    "unused",
 ]
 
 
@@ -46,6 +53,11 @@ class Cache:
     ----------
     name : str
         What it is called in the registry.
+
+    Attributes
+    ----------
+    times_cleared : int
+        How often it was emptied; a worker process empties its own when that of the run has been.
     """
 
     def __init__(self, name: str) -> None:
@@ -53,10 +65,11 @@ class Cache:
         self._values: dict[Hashable, Any] = {}
         self._locks: dict[Hashable, threading.RLock] = {}
         self._lock = threading.Lock()
+        self.times_cleared = 0
 
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return the value of a key, made by ``make()`` if it is not there; a failed making leaves nothing behind."""
-        if settings.no_cache:
+        if are_unused():
             return make()
         try:
             return self._values[key]
@@ -76,6 +89,7 @@ class Cache:
         """Forget everything."""
         with self._lock:
             self._values, self._locks = {}, {}
+            self.times_cleared += 1
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._values
@@ -109,7 +123,37 @@ backoff = Cache("backoff")
 namespace = Cache("namespace")
 reference = Cache("reference")
 
+_UNUSED: ContextVar[bool] = ContextVar("stpipe_caches_unused", default=False)
+
 _ALL = (recipe, file, loader, parser, step, backoff, namespace, reference)
+
+
+@contextmanager
+def unused() -> Iterator[None]:
+    """Leave the caches alone in this block and context, whatever the settings say."""
+    token = _UNUSED.set(True)
+    try:
+        yield
+    finally:
+        _UNUSED.reset(token)
+
+
+def are_unused() -> bool:
+    """Whether the caches are left alone here."""
+    return settings.no_cache or _UNUSED.get()
+
+
+def times_cleared() -> dict[str, int]:
+    """Return how often each cache was emptied."""
+    return {cache.name: cache.times_cleared for cache in _ALL}
+
+
+def follow(times: Mapping[str, int]) -> None:
+    """Empty the caches that have been emptied in another process since its `times_cleared` was last followed here."""
+    for cache in _ALL:
+        if cache.times_cleared != times[cache.name]:
+            cache.clear()
+            cache.times_cleared = times[cache.name]
 
 
 def clear_all() -> None:

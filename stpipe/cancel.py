@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["CancelToken", "active_token", "cancellable", "checkpoint"]
+__all__ = ["CancelToken", "active_token", "cancellable", "checkpoint", "is_stop"]
+
+_RUN = "the run"
 
 
 class CancelToken:
@@ -35,7 +37,7 @@ class CancelToken:
         timeout: float | None = None,
         *,
         poll: Callable[[], bool] | None = None,
-        what: str = "the run",
+        what: str = _RUN,
         outer: CancelToken | None = None,
     ) -> None:
         self.error: BaseException | None = None
@@ -87,7 +89,9 @@ class CancelToken:
     def _late(self) -> BaseException:
         from stpipe.exceptions import RunTimeoutError
 
-        return RunTimeoutError(f"{self._what} has taken more than {self.timeout:g} s")
+        error = RunTimeoutError(f"{self._what} has taken more than {self.timeout:g} s")
+        error.of_run = self._what == _RUN
+        return error
 
 
 _TOKEN: ContextVar[CancelToken | None] = ContextVar("stpipe_cancel", default=None)
@@ -106,6 +110,16 @@ def cancellable(token: CancelToken) -> Iterator[CancelToken]:
         yield token
     finally:
         _TOKEN.reset(reset)
+
+
+def is_stop(error: BaseException) -> bool:
+    """Whether an error only says that the run of this context was told to stop, or is out of time."""
+    from stpipe.exceptions import CanceledError, RunTimeoutError
+
+    if not isinstance(error, CanceledError) and not (isinstance(error, RunTimeoutError) and error.of_run):
+        return False
+    token = _TOKEN.get()
+    return token is not None and token.look() is not None
 
 
 def checkpoint() -> None:

@@ -191,10 +191,9 @@ class EventStream:
         self._error_counts[subscriber] = count
         if count >= MAX_HANDLER_ERRORS:
             self.unsubscribe(subscriber)
-        if event.event != "handler_error":
-            data = {"handler": repr(subscriber), "on": event.event, "exception": describe_exception(error)}
-            details = {"target": event.target, "parent_uuid": event.uuid, "event_data": data}
-            self._send("handler_error", details, without=subscriber)
+        data = {"handler": repr(subscriber), "on": event.event, "exception": describe_exception(error)}
+        details = {"target": event.target, "parent_uuid": event.uuid, "event_data": data}
+        self._send("handler_error", details, without=subscriber)
 
     def callback_failed(self, name: str, error: Exception) -> None:
         """Record an error of a callback that is no subscriber, and tell of it."""
@@ -245,8 +244,8 @@ def listening(*subscribers: Subscriber, stream: EventStream | None = None) -> It
 
 
 @contextmanager
-def targeting(name: str) -> Iterator[None]:
-    """Let the events of a block that name no target be of this one."""
+def targeting(name: str | None) -> Iterator[None]:
+    """Let the events of a block that name no target be of this one; with None, of the stream's, if it has one."""
     token = _TARGET.set(name)
     try:
         yield

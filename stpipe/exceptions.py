@@ -25,7 +25,11 @@
         │   ├── CycleError                  4   steps of a graph that wait for each other
         │   ├── ProvidesError               2   a step that returned more or fewer values than it provides
         │   ├── CanceledError             254   a run that was told to stop
-        │   └── RunTimeoutError           254   a run or a step that is out of time
+        │   ├── RunTimeoutError           254   a run or a step that is out of time
+        │   ├── NotFound                    1   what is to be run, or its input, is not there
+        │   ├── RemoteError                 2   stands for an error of a worker process that could not be sent
+        │   ├── StoredError                 1   stands for an error of a run that is read from its artifacts
+        │   └── WorkerCrashed               2   a worker process that died in the middle of a task
         ├── LibraryError                    1   a library that cannot be made or is not used as it must be
         │   ├── BorrowError                 1   a model borrowed twice, not given back, or not borrowed at all
         │   ├── ClosedLibraryError          1   a library used outside of a with block
@@ -33,7 +37,8 @@
         └── Skip                            not an error: nothing to do for this input
 
 ``LookupFailure`` and ``ReferenceServiceError`` live in `stpipe.crds_client`, the latter because it derives from the
-error of ``crds``, which is imported only when it is needed. ``LibraryError`` and its kinds live in `stpipe.library`.
+error of ``crds``, which is imported only when it is needed. ``LibraryError`` and its kinds live in `stpipe.library`,
+``NotFound`` in `stpipe.run_what`, ``RemoteError`` in `stpipe.executors.errors`, ``StoredError`` in `stpipe.loaded_run`.
 """
 
 from __future__ import annotations
@@ -65,6 +70,7 @@ __all__ = [
     "StpipeException",
     "StpipeExitException",
     "ValidationError",
+    "WorkerCrashed",
 ]
 
 
@@ -244,9 +250,23 @@ class CanceledError(RunError):
 
 
 class RunTimeoutError(RunError):
-    """A run or a step is out of time."""
+    """A run or a step is out of time.
+
+    Attributes
+    ----------
+    of_run : bool
+        Whether it is the run, not one attempt at a step.
+    """
+
+    of_run = True
 
     exit_status = 254
+
+
+class WorkerCrashed(RunError):
+    """A worker process died in the middle of a task; the text says how, as far as is known."""
+
+    exit_status = 2
 
 
 class Skip(StpipeException):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import IO, Any
 
-__all__ = ["FitsHeader", "parse_cards", "read_fits_headers"]
+__all__ = ["FitsHeader", "parse_cards", "read_fits_headers", "read_primary_header"]
 
 _BLOCK = 2880
 _CARD = 80
@@ -61,6 +61,32 @@ def read_fits_headers(path: str | os.PathLike[str]) -> FitsHeader:
             return _found(_headers(file, path), path)
     except EOFError as error:
         raise OSError(f"{path} is truncated: {error}") from error
+
+
+def read_primary_header(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the values of the primary header; nothing else of the file is looked at.
+
+    Parameters
+    ----------
+    path : str or Path
+        FITS file, which may be compressed by gzip.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    OSError
+        It is no FITS file, or ends before the end of the header.
+    """
+    path = os.fspath(path)
+    try:
+        with _opened(path) as file:
+            header, _ = _header_at(file, 0, path)
+    except EOFError as error:
+        raise OSError(f"{path} is truncated: {error}") from error
+    if "SIMPLE" not in header:
+        raise OSError(f"{path} is no FITS file: it does not start with SIMPLE")
+    return header
 
 
 def _found(headers: Iterator[dict[str, Any]], path: str) -> FitsHeader:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["Sink", "routers", "sinks"]
+__all__ = ["Router", "Sink", "routers", "sinks"]
 
 _WARNINGS_LOGGER = "py.warnings"
 _CRDS_LOGGER = "CRDS"
@@ -47,7 +47,7 @@ class Sink:
 sinks: ContextVar[tuple[Sink, ...]] = ContextVar("stpipe_log_sinks", default=())
 
 
-class _Router(logging.Handler):
+class Router(logging.Handler):
     """The one handler that a covered logger gets; passes records on to the sinks they belong to."""
 
     def __init__(self, logger: logging.Logger) -> None:
@@ -71,7 +71,7 @@ class _Routers:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._by_name: dict[str, _Router] = {}
+        self._by_name: dict[str, Router] = {}
         self._console: list[logging.Handler] = []
         self._showwarning: Any = None
         self.roots: list[Sink] = []
@@ -97,9 +97,9 @@ class _Routers:
             if sink.root is sink and sink in self.roots:
                 self.roots.remove(sink)
 
-    def _install(self, name: str) -> _Router:
+    def _install(self, name: str) -> Router:
         logger = logging.getLogger(None if name == "root" else name)
-        router = self._by_name[name] = _Router(logger)
+        router = self._by_name[name] = Router(logger)
         if name == _CRDS_LOGGER and "crds.core.log" in sys.modules:
             console = sys.modules["crds.core.log"].THE_LOGGER.console
             self._console = [handler for handler in logger.handlers if handler is console]
@@ -110,7 +110,7 @@ class _Routers:
         logger.addHandler(router)
         return router
 
-    def _remove(self, name: str, router: _Router) -> None:
+    def _remove(self, name: str, router: Router) -> None:
         del self._by_name[name]
         router.logger.removeHandler(router)
         router.close()

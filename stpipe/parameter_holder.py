@@ -23,6 +23,7 @@ __all__ = ["ParameterHolder", "slot"]
 log = logging.getLogger("stpipe.step")
 
 NEAR_NAME = 0.8
+_SIMPLE = frozenset({bool, int, float, str})
 
 
 class ParameterHolder:
@@ -181,6 +182,8 @@ class ParameterHolder:
         value = self._value(name)
         if value is None or (name == "suffix" and value is False):
             return "" if value is None and name in self._reads_as_empty else value
+        if value is param.default and type(value) in _SIMPLE:  # converted when it was declared
+            return value
         if param.kind in ("input_file", "output_file") and isinstance(value, str):
             return value
         return param.convert(value, path=name)

@@ -83,6 +83,8 @@ class Policy:
         _number(self.retry_delay, "retry_delay", above=None)
         _number(self.timeout, "timeout", above=0.0)
         _number(self.fail_percent, "fail_percent", above=None)
+        if self.fail_percent is not None and self.fail_percent > 100:
+            raise ValueError(f"Policy: fail_percent can be 0 to 100, not {self.fail_percent!r}")
         for name in ("when", "retry_until"):
             value = getattr(self, name)
             if value is not None and not callable(value):
@@ -90,7 +92,10 @@ class Policy:
         for name, choices in (("handler_errors", _HANDLER_ERRORS), ("on_skip", _ON_SKIP)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"Policy: {name} can be {' or '.join(choices)}, not {getattr(self, name)!r}")
-        self.rule()
+        try:
+            self.rule()
+        except RunError as error:
+            raise ValueError(f"Policy: {error}") from None
 
     def over(self, base: Policy | None) -> Policy:
         """Return these rules with those of ``base`` where they say nothing."""
@@ -100,7 +105,17 @@ class Policy:
         return Policy(**{name: getattr(self if name in self.given else base, name) for name in names})
 
     def rule(self) -> Retries:
-        """Return attempts and pauses."""
+        """Return attempts and pauses; worked out once."""
+        known = self.__dict__.get("_rule")
+        if known is None:
+            known = self._make_rule()
+            object.__setattr__(self, "_rule", known)
+        return known
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_rule"}
+
+    def _make_rule(self) -> Retries:
         from stpipe.pauses import Retries, exception_names, find_backoff
 
         backoff = self.backoff if callable(self.backoff) else find_backoff(self.backoff or "fixed")
@@ -152,7 +167,7 @@ class _Tries:
         self.attempts.ignored = lambda error: policy.ignore_errors and not self.is_stopped()
         self.attempts.accepts = policy.accepts if policy.retry_until is not None else None
         self.attempts.ends = self.is_last
-        self.count = 0
+        self.count = self.attempts.retry_count  # some may have been made by a worker that is gone
 
     def is_stopped(self) -> bool:
         """Whether the run around has been told to stop."""

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from stpipe import events
-from stpipe.attempts import Attempts
+from stpipe.attempts import Attempts, enclosing
 from stpipe.control_flow import ControlFlow
 from stpipe.engine import checkpoint
 from stpipe.exceptions import RunError
 from stpipe.notify import NOTIFY
 from stpipe.pauses import RETRY_KEYS, Retries, pause, pauses, wanted
+from stpipe.recipe_steps import BUILT_IN
 from stpipe.templates import compile_value
 
 if TYPE_CHECKING:
@@ -187,14 +188,16 @@ def _conditional(entry: Entry, inner: Action, run: Any, skip: Any) -> Action:
 def _guarded(entry: Entry, inner: Action, swallow: Any) -> Action:
     """Report the step, note its error, and keep the error in if it is to be swallowed."""
 
+    is_function = not entry.is_step and entry.step not in BUILT_IN and "{" not in entry.step
+
     def attempt(run: RecipeRun) -> None:
         listened = events.active_stream() is not None
         told = listened and not entry.is_step
-        if told:
-            events.emit("step_target_start", step=entry.label)
+        start = events.emit("step_target_start", step=entry.label) if told else None
         before, run.attempts = run.attempts, _attempts(run, swallow) if listened and entry.is_step else None
         try:
-            inner(run)
+            with enclosing(start.uuid) if start is not None and is_function else nullcontext():
+                inner(run)
         except ControlFlow:
             run.note_success(entry, told)
             raise
@@ -216,7 +219,9 @@ def _guarded(entry: Entry, inner: Action, swallow: Any) -> Action:
 
 def _attempts(run: RecipeRun, swallow: Any) -> Attempts:
     """Return what the engine is to know of an entry that is a Step."""
-    return Attempts(ignored=None if swallow is None else lambda error: is_true(swallow(run.context)))
+    return Attempts(
+        ignored=lambda error: (swallow is not None and is_true(swallow(run.context))) or run.is_ignored(error)
+    )
 
 
 def _retrying(entry: Entry, inner: Action, values: Mapping[str, Any]) -> Action:

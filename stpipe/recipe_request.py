@@ -15,6 +15,7 @@ from stpipe.parsers import parse_arguments
 from stpipe.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
+    from stpipe.project import ProjectParameters
     from stpipe.recipe_run import RecipeRun
 
 __all__ = ["RecipeRequest", "first_context"]
@@ -28,7 +29,8 @@ _SHORTCUT_KEYS = (
 
 @dataclass(frozen=True)
 class RecipeRequest:
-    """A call of `stpipe.run_recipe`; the fields are its arguments, ``parent`` is a folder to look in first."""
+    """A call of `stpipe.run_recipe`; the fields are its arguments, ``parent`` is a folder to look in first,
+    ``defaults`` are parameters of a project for its Step entries."""
 
     name: str | Recipe
     args_in: Sequence[str] | None = None
@@ -41,6 +43,7 @@ class RecipeRequest:
     py_dir: str | None = None
     allow_code: bool = False
     parent: str | None = None
+    defaults: ProjectParameters | None = None
 
     def load(self) -> Recipe:
         """Return the recipe; a shortcut has to be resolved before. Errors as `load_recipe`."""
@@ -104,10 +107,13 @@ class RecipeRequest:
             request.failure_group,
             allow_code=request.allow_code or settings.allow_code,
             py_dir=request.py_dir,
+            defaults=request.defaults,
         )
         recipe = request.load()
         run = RecipeRun(recipe, Context(), options)
         run.check()
+        if request.defaults is not None:
+            request.defaults.check(recipe)
         with import_path(recipe.folder, request.py_dir):
             run.context.update(
                 first_context(recipe, request.args_in, parse_args=request.parse_args, dict_in=request.dict_in)

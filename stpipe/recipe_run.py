@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stpipe import events
 from stpipe.attempts import Attempts, attempting
+from stpipe.cancel import is_stop
 from stpipe.context import Context
 from stpipe.control_flow import ControlFlow, Jump, StopGroup, StopRecipe, StopRun
 from stpipe.engine import checkpoint, execute
@@ -19,6 +20,7 @@ from stpipe.import_path import import_path
 from stpipe.notify import log_error
 
 if TYPE_CHECKING:
+    from stpipe.project import ProjectParameters
     from stpipe.recipe import Recipe
     from stpipe.recipe_entries import Entry
     from stpipe.recipe_resources import GraphResources
@@ -49,6 +51,8 @@ class RunOptions:
         Folder of modules, besides that of the recipe.
     resources : callable or None
         ``f(name) -> value`` for names that an entry ``requires`` and the context does not have.
+    defaults : ProjectParameters or None
+        Parameters of a project for its Step entries, also of child recipes; lower than their ``in``.
     """
 
     groups: tuple[str, ...] | None = None
@@ -57,6 +61,7 @@ class RunOptions:
     allow_code: bool = False
     py_dir: str | None = None
     resources: Callable[[str], Any] | None = None
+    defaults: ProjectParameters | None = None
 
 
 class RecipeRun:
@@ -82,6 +87,11 @@ class RecipeRun:
     counts : Counter
         How many passes of entries were ``ok``, ``skipped``, ``ignored`` (swallowed), ``failed``, ``retried``; how many
         groups of entries were ``rescued``. Shared by the runs of child recipes.
+    around : Attempts or None
+        Attempts at the whole recipe, kept by the outermost one: they may ignore its errors.
+    parameters : dict
+        Label of each Step entry that has run to its parameters with their sources, kept by the outermost recipe where
+        somebody listens.
 
     Notes
     -----
@@ -107,6 +117,9 @@ class RecipeRun:
         self._stack: ExitStack | None = None
         self.retries = (0, 0)
         self.attempts: Attempts | None = None
+        self.around: Attempts | None = None
+        self.parameters: dict[str, Any] = {}
+        self._owners: dict[str, Entry] = {}
         self._graph: GraphResources | None = None
         self._step_skipped = False
 
@@ -302,8 +315,13 @@ class RecipeRun:
             errors.append(self._error_record(entry, error, swallowed))
         (retry_count, max_retries), self.retries = self.retries, (0, 0)
         if told:
-            data: dict[str, Any] = {"exception": events.describe_exception(error), "ignored": swallowed}
+            data: dict[str, Any] = {
+                "exception": events.describe_exception(error),
+                "ignored": swallowed or self.is_ignored(error),
+            }
             data |= {"retry_count": retry_count, "max_retries": max_retries}
+            if is_stop(error):
+                data["stopped"] = True
             events.emit("step_target_error", step=entry.label, event_data=data)
 
     def _error_record(self, entry: Entry, error: Exception, swallowed: bool) -> dict[str, Any]:
@@ -376,14 +394,31 @@ class RecipeRun:
         """
         args = self._inputs(entry)
         self._share_references()
-        step = cls.configured(*args, **keywords)
+        defaults = self.root.options.defaults
+        base = None if defaults is None else defaults.layer_for(entry, cls)
+        step = cls._configured(args, dict(keywords), None, base)
         step.__dict__["event_label"] = entry.label
+        if events.active_stream() is not None:
+            self._note_parameters(entry, step)
         if step.skip:
             self.take_result(entry, self._skipped(entry, step, args))
         else:
             with attempting(self.attempts) if self.attempts is not None else nullcontext():
                 result = execute(step, args)
             self.take_result(entry, result)
+
+    def _note_parameters(self, entry: Entry, step: Any) -> None:
+        is_first = self.root._owners.setdefault(entry.label, entry) is entry
+        self.root.parameters[entry.label if is_first else f"{entry.label}, line {entry.line}"] = (
+            step.parameter_sources()
+        )
+
+    def is_ignored(self, error: BaseException) -> bool:
+        """Whether the error would end the recipe, and whoever runs that ignores it."""
+        around = self.root.around
+        if around is None or around.ignored is None:
+            return False
+        return (around.ends is None or around.ends(error)) and around.ignored(error)
 
     def _inputs(self, entry: Entry) -> tuple[Any, ...]:
         if entry.input is not None:

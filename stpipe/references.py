@@ -122,13 +122,13 @@ def current_session() -> ReferenceSession | None:
 
 
 @contextmanager
-def reference_session() -> Iterator[ReferenceSession]:
-    """Session in force, or a new one for the duration of the block."""
+def reference_session(new: ReferenceSession | None = None) -> Iterator[ReferenceSession]:
+    """Session in force; else the one given, or a new one, for the duration of the block."""
     session = _session.get()
     if session is not None:
         yield session
         return
-    session = ReferenceSession()
+    session = new or ReferenceSession()
     token = _session.set(session)
     try:
         yield session

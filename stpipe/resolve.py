@@ -41,7 +41,11 @@ log = logging.getLogger("stpipe.step")
 
 
 def resolve_call(
-    cls: Any, args: Sequence[Any], kwargs: Mapping[str, Any], data: Mapping[str, Any] | None = None
+    cls: Any,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    data: Mapping[str, Any] | None = None,
+    base: Layer | None = None,
 ) -> Resolved:
     """Resolve the parameters of ``cls.call(*args, **kwargs)``.
 
@@ -55,6 +59,8 @@ def resolve_call(
         Parameters, and ``config_file``, ``steps``, ``name``. ``configure_log`` and ``logcfg`` are passed over.
     data : mapping, optional
         Parameters that an inventory has for this input; above files, below keywords.
+    base : Layer, optional
+        Parameters of the project; above those of the reference service, below files.
 
     Returns
     -------
@@ -71,7 +77,7 @@ def resolve_call(
     keywords = {name: value for name, value in kwargs.items() if name not in ("configure_log", "logcfg", "config_file")}
     config_file = kwargs.get("config_file")
     sources = _Sources(cls, config_file, args[0] if args else None)
-    return sources.resolve(keywords, "keyword", data)
+    return sources.resolve(keywords, "keyword", data, base)
 
 
 def resolve_cmdline(
@@ -166,13 +172,20 @@ class _Sources:
     disable: bool | None = None
     ask: bool = True
 
-    def resolve(self, given: Mapping[str, Any], source: str, data: Mapping[str, Any] | None = None) -> Resolved:
+    def resolve(
+        self,
+        given: Mapping[str, Any],
+        source: str,
+        data: Mapping[str, Any] | None = None,
+        base: Layer | None = None,
+    ) -> Resolved:
         """Build the layers, low to high, and merge them."""
         crds_name, crds_layers = self._reference_layers()
         file_name, file_layers = self._file_layers()
         step_files = _step_file_layers(self.cls, _steps_in(given, self.cls), self._folder(), named=True)
         own = [Layer("inventory", data)] if data else []
-        layers = [*crds_layers, *file_layers, *own, *step_files, Layer(source, given)]
+        lowest = [base] if base is not None and base.values else []
+        layers = [*crds_layers, *lowest, *file_layers, *own, *step_files, Layer(source, given)]
         merged = merge_layers(self.cls, through_hook(self.cls, layers, self.config_file))
         own_name = given.get("name") if "name" not in declared_parameters(self.cls) else None
         path = None if self.config_file is None else os.fspath(self.config_file)

@@ -20,9 +20,10 @@ from typing import Any
 from stpipe.cancel import CancelToken, cancellable
 from stpipe.events import Callback, Event, deliver_to_callback, listening
 from stpipe.exceptions import CanceledError
+from stpipe.executors.stored import result_of
 from stpipe.policy import Policy
 from stpipe.run_stream import RunStream
-from stpipe.tasks import FunctionWork, Outcome, StepWork, Task, Work
+from stpipe.tasks import FunctionWork, Outcome, StepWork, Task, Work, enter_error
 
 __all__ = ["Engine", "Node"]
 
@@ -196,7 +197,12 @@ class Engine:
             yield task
 
     def _finished(self, task: Task, outcome: Outcome) -> None:
-        self._futures.pop(id(task)).set_result(outcome)
+        future = self._futures.pop(id(task))
+        try:
+            outcome.result = result_of(outcome, task.work.opener())
+        except Exception as error:
+            enter_error(outcome, task, error)
+        future.set_result(outcome)
 
     def _refuse(self, error: Exception) -> None:
         """Give what has not been run the error that ended the engine."""

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from stpipe.events import describe_exception
 from stpipe.exceptions import CanceledError, RunError, RunTimeoutError
 from stpipe.policy import Policy
+from stpipe.product_state import StateRecorder, products_of
 from stpipe.step_result import StepResult
-from stpipe.tasks import Outcome, Task, Work
+from stpipe.tasks import Outcome, Task, Work, product_of
 
 if TYPE_CHECKING:
     from stpipe.executors import Executor
@@ -39,6 +40,8 @@ class RunEntry:
         Targets that it is for; None for all.
     tells : bool
         Whether the loop tells that it starts and ends; a recipe tells of its own entries.
+    door : type or None
+        Step class that knows how headers are read.
     results : dict of str to StepResult
         By target; filled by a plan before, or here.
     """
@@ -48,6 +51,7 @@ class RunEntry:
     policy: Policy = field(default_factory=Policy)
     names: frozenset[str] | None = None
     tells: bool = True
+    door: Any = None
     results: dict[str, StepResult] = field(default_factory=dict)
 
     def concerns(self, target: Any) -> bool:
@@ -77,6 +81,8 @@ class RunLoop:
         Targets that have failed, with the error.
     aborted : bool
         Whether the run ended before its last entry.
+    recorder : StateRecorder or None
+        Remembers what products were made from.
     """
 
     def __init__(
@@ -95,6 +101,9 @@ class RunLoop:
         self.turn = turn
         self.failed: dict[str, BaseException] = {}
         self.aborted = False
+        self.recorder: StateRecorder | None = None
+        self._latest: dict[str, StepResult] = {}
+        self._current: dict[str, Any] = {}
         self._alive: dict[str, Any] = {}
         self._opened: list[Any] = []
         self._under_way: Mapping[str, Any] = {}
@@ -118,8 +127,17 @@ class RunLoop:
                 if self.aborted:
                     return
         finally:
+            if self.recorder is not None:
+                self.recorder.write()
+            self._order_failed()
             for target in self._opened:
                 self.stream.emit("target_close", target=target.name)
+
+    def _order_failed(self) -> None:
+        """Have the failed targets in the order of all, whichever failed first."""
+        found = dict(self.failed)
+        self.failed.clear()
+        self.failed.update((target.name, found[target.name]) for target in self.targets if target.name in found)
 
     def _open(self) -> None:
         """Look at every target; unreadable ones take no part."""
@@ -130,6 +148,7 @@ class RunLoop:
             told = getattr(target, "opened", False)
             if not told:
                 self.stream.emit("target_before_open", target=target.name)
+            self._goes_on(target, target.source)
             self._look_at(target)
             if target.error is None:
                 self._alive[target.name] = target
@@ -143,12 +162,21 @@ class RunLoop:
             self._opened.append(target)
 
     def _look_at(self, target: Any) -> None:
-        """Read the header of a target that has one."""
-        if target.error is None and target.path is not None and not hasattr(target, "check"):
-            if not os.path.exists(target.path):
-                target.error = f"there is no file {target.path}"
-        elif target.error is None and hasattr(target, "check"):
-            target.check()
+        """Read the header of an exposure that is a file; of any other input with a path see that it is there."""
+        if target.error is not None or target.path is None:
+            return
+        try:
+            if hasattr(target, "door"):
+                target.door = target.door or next((entry.door for entry in self.entries if entry.door), None)
+                target.header.get("")
+            else:
+                os.stat(target.path)
+        except Exception as error:
+            target.error = str(error) or type(error).__name__
+
+    def _goes_on(self, target: Any, value: Any) -> None:
+        """Note what the next entry gets; the target shows it, but another run may be using that, too."""
+        self._current[target.name] = target.current = value
 
     def _no_targets_left(self) -> None:
         self.aborted = True
@@ -192,12 +220,19 @@ class RunLoop:
             result = entry.results.get(target.name)
             if result is not None and result.is_done:
                 self._up_to_date(entry, target, result)
+            elif result is not None and result.planned_skip:
+                self._done_without(entry, target, result.planned_skip)
             elif entry.policy.run_once and not first:
                 self._done_without(entry, target, "run once, for the first target only")
             elif not self._wanted(entry, target, count):
                 continue
+            elif result is not None and result.planned_error is not None:
+                self._fails(entry, target, result.planned_error, count)
             else:
-                args = () if target.current is None else (target.current,)
+                if self.recorder is not None:
+                    self.recorder.starts(target, self._current[target.name])
+                current = self._current[target.name]
+                args = () if current is None else (current,)
                 yield Task(entry.work_for(target), target.name, args, entry.policy)
             first = False
 
@@ -208,25 +243,30 @@ class RunLoop:
         try:
             wanted = bool(entry.policy.when(target))
         except Exception as error:
-            outcome = Outcome("failed", exception=error, traceback=f"{type(error).__name__}: {error} (in 'when')")
-            self._tell_error(entry, target, error)
-            self._finished(entry, Task(Work(), target.name, ()), outcome, count)
+            self._fails(entry, target, error, count, where=" (in 'when')")
             return False
         if not wanted:
             self._done_without(entry, target, "when is false")
         return wanted
 
-    def _tell_error(self, entry: RunEntry, target: Any, error: Exception) -> None:
+    def _fails(self, entry: RunEntry, target: Any, error: Exception, count: _FailureCount, *, where: str = "") -> None:
+        """Enter a target that fails before the step begins."""
+        ignored = entry.policy.ignore_errors
+        log.error("%s: %s failed%s: %s: %s", target.name, entry.label, where, type(error).__name__, error)
         named: dict[str, Any] = {"step": entry.label, "target": target.name}
         self.stream.emit("step_target_start", **named)
-        data = {"exception": describe_exception(error), "ignored": False, "retry_count": 0, "max_retries": 0}
+        data = {"exception": describe_exception(error), "ignored": ignored, "retry_count": 0, "max_retries": 0}
         self.stream.emit("step_target_error", event_data=data, **named)
+        result = self._current[target.name] if ignored else None
+        outcome = Outcome("ignored" if ignored else "failed", result, exception=error)
+        outcome.traceback = f"{type(error).__name__}: {error}{where}"
+        self._finished(entry, Task(Work(), target.name, ()), outcome, count)
 
     def _done_without(self, entry: RunEntry, target: Any, reason: str) -> None:
         """Enter a target that the entry has nothing to do for."""
         data = {"skip_reason": reason, "changed": False, "retry_count": 0, "max_retries": 0}
         self.stream.emit("step_target_skip", step=entry.label, target=target.name, event_data=data)
-        outcome = Outcome("skipped", target.current, skip_reason=reason)
+        outcome = Outcome("skipped", self._current[target.name], skip_reason=reason)
         self._enter(entry, target, outcome, None)
 
     def _up_to_date(self, entry: RunEntry, target: Any, result: StepResult) -> None:
@@ -235,9 +275,10 @@ class RunLoop:
         self.stream.emit("step_target_start", **named)
         data = {"changed": False, "skip_reason": None, "reason": result.reason, "retry_count": 0, "max_retries": 0}
         self.stream.emit("step_target_success", event_data=data, **named)
-        product = result.planned_outputs[-1] if result.planned_outputs else None
-        outcome = Outcome("ok", None if product else target.current, parameters=result.planned_parameters)
-        self._enter(entry, target, outcome, product)
+        before = self._current[target.name]
+        self._enter(entry, target, Outcome("ok", parameters=result.planned_parameters), result.planned_product)
+        if result.planned_product is None:  # not needed: a later entry has its product
+            self._goes_on(target, before)
 
     def _finished(self, entry: RunEntry, task: Task, outcome: Outcome, count: _FailureCount) -> None:
         """Enter the outcome of a task."""
@@ -245,23 +286,31 @@ class RunLoop:
         if outcome.status == "failed":
             count.failed += 1
             self.failed[target.name] = outcome.exception or RunError("failed")
-        self._enter(entry, target, outcome, _product_of(outcome))
+        product = product_of(outcome) or products_of(outcome.result, outcome.outputs)
+        result = entry.results.get(target.name)
+        if self.recorder is not None and outcome.succeeded and outcome.outputs:
+            self.recorder.finished(task.work, target, outcome.outputs, product, result.key if result else None)
+        self._enter(entry, target, outcome, product)
 
-    def _enter(self, entry: RunEntry, target: Any, outcome: Outcome, product: str | None) -> None:
+    def _enter(self, entry: RunEntry, target: Any, outcome: Outcome, product: Any) -> None:
         result = entry.results.get(target.name)
         if result is None:
             result = entry.results[target.name] = StepResult(target.name, entry.label)
         if result._opener is None:
             result._opener = entry.work_for(target).opener()
         several = len(self.targets) > 1
-        result.complete(
-            outcome, product=product if product is not None and (several or outcome.result is None) else None
-        )
+        if product is not None and (several or outcome.result is None):
+            result.complete(outcome, product=product)
+        else:
+            result.complete(outcome, saved=product)
         stops = outcome.status == "skipped" and entry.policy.on_skip == "stop"
         if outcome.status in ("failed", "canceled") or stops:
             self._alive.pop(target.name, None)
         else:
-            target.current = result.product
+            self._goes_on(target, result.product)
+            before, self._latest[target.name] = self._latest.get(target.name), result
+            if before is not None:
+                before.release()
 
 
 @dataclass(slots=True)
@@ -276,14 +325,6 @@ class _FailureCount:
     def exceeded(self) -> bool:
         """Whether nothing further is to be started."""
         return self.percent is not None and self.total > 0 and 100.0 * self.failed / self.total > self.percent
-
-
-def _product_of(outcome: Outcome) -> str | None:
-    """Return the file that holds the result, if it was saved."""
-    name = getattr(getattr(outcome.result, "meta", None), "filename", None)
-    if not name:
-        return None
-    return next((path for path in reversed(outcome.outputs) if os.path.basename(path) == name), None)
 
 
 def stopped_by(error: BaseException) -> str:

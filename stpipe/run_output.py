@@ -9,7 +9,6 @@ import io
 import logging
 import os
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,10 +17,26 @@ from typing import Any, TextIO
 
 from stpipe.log_routing import Sink, routers, sinks
 
-__all__ = ["LOG_FORMAT", "Output", "RunOutput", "TargetOutput", "target_output"]
+__all__ = ["LOG_FORMAT", "Output", "RunOutput", "TargetOutput", "TextReader", "target_output"]
 
 LOG_FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 MOST_IN_MEMORY = 1 << 20
+
+
+class TextReader(io.TextIOWrapper):
+    """Handle on a text file that is closed without a word when nobody holds it any more.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(open(path, "rb"), encoding="utf-8", errors="replace")  # noqa: SIM115
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class Output:
@@ -38,7 +53,7 @@ class Output:
         self._parts: list[str] = []
         self._size = 0
         self._path = path
-        self._file: TextIO | None = None if path is None else open(path, "w+", encoding="utf-8")  # noqa: SIM115
+        self._file: TextIO | None = None if path is None else open(path, "w+", 1, "utf-8", "backslashreplace")  # noqa: SIM115
         self._fresh: list[str] = []
         self._lines = 0
         self._temporary = False
@@ -58,8 +73,10 @@ class Output:
                 self._spill()
 
     def _spill(self) -> None:
+        import tempfile
+
         handle, self._path = tempfile.mkstemp(prefix="stpipe-output-", text=True)
-        self._file = os.fdopen(handle, "w+", encoding="utf-8")
+        self._file = os.fdopen(handle, "w+", encoding="utf-8", errors="backslashreplace")
         self._file.write("".join(self._parts))
         self._parts, self._temporary = [], True
 
@@ -79,7 +96,7 @@ class Output:
                 return io.StringIO("".join(self._parts))
             if not self._file.closed:
                 self._file.flush()
-            return open(self._path, encoding="utf-8")
+            return TextReader(self._path)
 
     def text(self) -> str:
         """Return all of it."""

@@ -53,9 +53,9 @@ class RunRequest:
     def title(self) -> str:
         """Name of what is run."""
         what = self.what
-        if isinstance(what, str):
-            return what
-        return str(getattr(what, "name", None) or getattr(what, "__name__", None) or what)
+        if isinstance(what, str | os.PathLike):
+            return os.fspath(what)
+        return str(getattr(what, "name", None) or getattr(what, "__name__", None) or type(what).__name__)
 
     @property
     def keywords(self) -> dict[str, Any]:
@@ -112,9 +112,11 @@ def make_request(what: Any, inputs: Any, keywords: Mapping[str, Any]) -> RunRequ
 
 def _check(request: RunRequest) -> None:
     from stpipe.executors import find_executor
-    from stpipe.recipe_request import check_groups_argument
 
-    check_groups_argument(request.groups)
+    if request.groups is not None:
+        from stpipe.recipe_request import check_groups_argument
+
+        check_groups_argument(request.groups)
     workers = request.setting("workers")
     if isinstance(workers, bool) or not isinstance(workers, int):
         raise TypeError(f"workers has to be a whole number, not {workers!r}")

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from stpipe.cancel import CancelToken, cancellable
-from stpipe.events import Event, deliver_to_callback, describe_exception, listening
+from stpipe.attempts import attempting, enclosing
+from stpipe.cancel import CancelToken, active_token, cancellable
+from stpipe.events import Event, deliver_to_callback, describe_exception, listening, targeting
 from stpipe.exceptions import RunError
 from stpipe.run_loop import RunEntry, RunLoop, stopped_by
 from stpipe.run_output import RunOutput
@@ -27,6 +28,7 @@ log = logging.getLogger("stpipe.run")
 
 _POLL_EVERY = 0.05
 _MOST_POLL_ERRORS = 10
+_WITH_RESULT = ("ok", "skipped", "ignored")
 
 
 class RunSession:
@@ -59,11 +61,13 @@ class RunSession:
         self.log = EventLog()
         self.stats = RunStats()
         poll = _Poll(request.cancel_callback, self.stream) if request.cancel_callback is not None else None
-        self.token = CancelToken(poll=poll)
+        self.token = CancelToken(poll=poll, outer=active_token())
+        self._interrupt: BaseException | None = None
         self.failed: dict[str, BaseException] = {}
         self.entries: list[RunEntry] = []
         self.targets: list[Any] = []
-        self._fatal = request.policy is not None and request.policy.handler_errors == "fatal"
+        rules = [getattr(request.what, "policy", None), request.policy]
+        self._fatal = any(getattr(one, "handler_errors", None) == "fatal" for one in rules)
 
     def _open_artifacts(self) -> Any:
         folder = self.request.setting("artifacts_dir")
@@ -75,29 +79,37 @@ class RunSession:
 
     def execute(self) -> None:
         """Run; a final status is always reached."""
-        interrupt: BaseException | None = None
         status, rc = Status.FAILED, FAILED
-        with ExitStack() as stack:
-            self.stream.own()
-            self._subscribe(stack)
-            self._announce(Status.STARTING)
-            try:
-                status, rc = self._start_and_run(stack)
-            except Exception as error:  # of the engine itself: told like any other failure
-                log.exception("The run %s failed", self.runner.ident)
-                self.runner.exception = error
-            except BaseException as error:
-                interrupt = self.runner.exception = error
-                status = Status(stopped_by(error))
-                rc = CANCELED if status is Status.CANCELED else FAILED
-            self._emit_stats()
-        self._end(status, rc)
-        if interrupt is not None:
-            raise interrupt
+        self.stream.own()
+        self.log.owner = threading.get_ident()
+        try:
+            with ExitStack() as stack:
+                stack.enter_context(_apart())
+                self._subscribe()
+                self._announce(Status.STARTING)
+                try:
+                    status, rc = self._start_and_run(stack)
+                except Exception as error:  # of the engine itself: told like any other failure
+                    log.exception("The run %s failed", self.runner.ident)
+                    self.runner.exception = error
+                except BaseException as error:
+                    self._interrupt = self.runner.exception = error
+                    status = Status(stopped_by(error))
+                    rc = CANCELED if status is Status.CANCELED else FAILED
+                self._guarded(self._emit_stats, "run_stats")
+            self._end(status, rc)
+        finally:
+            self._close(status, rc)
+        if self._interrupt is not None:
+            raise self._interrupt
 
     def _start_and_run(self, stack: ExitStack) -> tuple[Status, int]:
         from stpipe.run_what import resolve
 
+        if self.request.project is not None and self.request.project.settings.get("no_cache"):
+            from stpipe import caches
+
+            stack.enter_context(caches.unused())
         try:
             self.entries, self.targets = resolve(self.request)
         except Exception as error:
@@ -115,7 +127,9 @@ class RunSession:
         timeout = self.request.setting("timeout")
         if timeout is not None:
             self.token.limit(timeout)
-        stack.enter_context(reference_session())
+        references = stack.enter_context(reference_session())
+        if self.artifacts is not None:
+            self.artifacts.contexts = references.contexts
         stack.enter_context(listening(stream=self.stream))
         stack.enter_context(cancellable(self.token))
         stack.enter_context(storing(self.runner.store_fact))
@@ -141,6 +155,7 @@ class RunSession:
         executor = find_executor(self.request.setting("executor"), self.request.setting("workers"))
         loop = RunLoop(self.entries, self.targets, executor, self.stream, self.turn)
         loop.token = self.token
+        loop.recorder = _recorder()
         self.failed = loop.failed
         try:
             loop.run()
@@ -160,7 +175,7 @@ class RunSession:
     def _stopped(self, error: Exception) -> tuple[Status, int]:
         self.runner.exception = error
         status = Status(stopped_by(error))
-        if error is not self.token.error and status is not Status.FAILED:
+        if error is not self.token.look() and status is not Status.FAILED:
             status = Status.FAILED
         self.stream.emit("message", event_data={"text": str(error), "level": "ERROR"})
         return status, FAILED if status is Status.FAILED else CANCELED
@@ -186,10 +201,13 @@ class RunSession:
             raise RunError(f"a handler of events failed: {self.stream.handler_errors[0]}")
         self.token.check()
 
-    def _subscribe(self, stack: ExitStack) -> None:
+    def _subscribe(self) -> None:
         self.stream.subscribe(self.stats)
         self.stream.subscribe(self._keep_context)
-        for callback in self.request.callbacks:
+        if self.artifacts is not None:
+            self.stream.subscribe(self.artifacts.note)
+        own = getattr(self.request.what, "subscribers", tuple)  # those of a plan
+        for callback in (*own(), *self.request.callbacks):
             self.stream.subscribe(self._caller(callback))
         if self.request.event_handler is not None:
             self.stream.subscribe(self.request.event_handler)
@@ -202,10 +220,17 @@ class RunSession:
             self.runner.context = self._context()
 
     def _context(self) -> Any:
+        from stpipe.executors.stored import at_hand
+
         for entry in self.entries:
-            for result in entry.results.values():
-                return getattr(result._outcome, "context", None)
+            for result in self._in_order(entry):
+                return at_hand(getattr(result._outcome, "context", None))
         return None
+
+    def _in_order(self, entry: RunEntry) -> list[Any]:
+        """Results of an entry in the order of the targets, whichever ended first."""
+        names = dict.fromkeys([*(target.name for target in self.targets), *entry.results])
+        return [entry.results[name] for name in names if name in entry.results]
 
     def _caller(self, callback: Any) -> Callable[[Event], None]:
         by_name: dict[str, Any] = {}
@@ -226,11 +251,14 @@ class RunSession:
         self._guarded(lambda: handler(data, self.runner), "status_handler")
 
     def _guarded(self, call: Callable[[], Any], name: str) -> None:
-        """Call a callback of the user; its error is recorded."""
+        """Call a callback of the user; its error is recorded. An interrupt stops the run and is raised at its end."""
         try:
             call()
         except Exception as error:
             self.stream.callback_failed(name, error)
+        except BaseException as error:
+            self._interrupt = self._interrupt or error
+            self.token.cancel()
 
     def _emit_stats(self) -> None:
         self.stream.emit("run_stats", event_data=self.stats.snapshot())
@@ -238,16 +266,23 @@ class RunSession:
 
     def _end(self, status: Status, rc: int) -> None:
         """Write what is to be kept, announce the final status, call back for the last time."""
-        self.output.close()
+        self._guarded(self.output.close, "output")
         if self.artifacts is not None:
             self._guarded(lambda: self.artifacts.complete(self.runner), "artifacts")
         self.runner.rc = rc
         self._announce(status)
         if self.artifacts is not None:
             self._guarded(lambda: self.artifacts.conclude(str(status), rc), "artifacts")
-        self.log.close()
+        self._close(status, rc)
         if self.request.finished_callback is not None:
             self._guarded(lambda: self.request.finished_callback(self.runner), "finished_callback")
+
+    def _close(self, status: Status, rc: int) -> None:
+        """Let nobody wait for more, however the run has ended."""
+        if not self.runner.is_final:
+            self.runner.rc = rc
+            self.runner._moved(status)
+        self.log.close()
 
     def results(self) -> dict[str, list[Any]]:
         """Target to the results of its entries."""
@@ -261,8 +296,8 @@ class RunSession:
         """The last result, or that of each target."""
         found = {}
         for name, results in self.results().items():
-            done = [one for one in results if one.is_complete and not (one.did_error and not one.did_succeed)]
-            found[name] = done[-1].result if done else None
+            done = [one for one in results if one.is_complete and one.status in _WITH_RESULT]
+            found[name] = done[-1].result if done and not done[-1].is_released else None
         if len(self.targets) > 1:
             return found
         return next(iter(found.values()), None)
@@ -271,9 +306,29 @@ class RunSession:
         """Parameters of the entry, of the first target that has any; by label for several entries."""
         by_label = {}
         for entry in self.entries:
-            given = (dict(result.parameters) for result in entry.results.values() if result.parameters)
+            given = (dict(result.parameters) for result in self._in_order(entry) if result.parameters)
             by_label[entry.label] = next(given, {})
         return next(iter(by_label.values()), {}) if len(by_label) <= 1 else by_label
+
+
+def _recorder() -> Any:
+    """Return what remembers the products of a run; None where that is not wanted."""
+    from stpipe import settings
+
+    if not settings.state:
+        return None
+    from stpipe.product_state import StateRecorder
+
+    return StateRecorder()
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """Let the run be none of a step, function or target of a run around it; only the token of that one counts."""
+    from stpipe.run_state import outside
+
+    with targeting(None), attempting(None), enclosing(None), outside():
+        yield
 
 
 class _Poll:

@@ -24,6 +24,7 @@ __all__ = [
     "current_state",
     "enter_state",
     "input_names_of",
+    "outside",
     "parameters_restored",
     "shared_scope",
 ]
@@ -138,6 +139,16 @@ _SCOPE: ContextVar[RunScope | None] = ContextVar("stpipe_run_scope", default=Non
 def current_state() -> RunState | None:
     """Return the run of a step that this code is part of, or None."""
     return _STATE.get()
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """Let what runs inside a block be no part of the run of a step around it."""
+    token = _STATE.set(None)
+    try:
+        yield
+    finally:
+        _STATE.reset(token)
 
 
 @contextmanager

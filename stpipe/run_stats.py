@@ -15,7 +15,8 @@ STAT_NAMES = ("ok", "changed", "skipped", "failed", "ignored", "rescued", "unrea
 class RunStats:
     """Subscriber that counts.
 
-    ``ok``, ``changed``, ``skipped``, ``failed`` and ``ignored`` count entries, not sub-steps; ``rescued`` groups of a
+    ``ok``, ``changed``, ``skipped``, ``failed`` and ``ignored`` count entries, not sub-steps, and an entry that only
+    ended because the run was stopped is none of these; ``rescued`` groups of a
     recipe whose failure was handled; ``unreadable`` and ``processed`` are 1 for a target that could not be opened, and
     for one that has been dealt with.
     """
@@ -49,7 +50,7 @@ class RunStats:
             self.add("skipped", target)
 
     def _error(self, event: Event, target: str) -> None:
-        if event.parent_uuid is None:
+        if event.parent_uuid is None and not event.event_data.get("stopped"):
             self.add("ignored" if event.event_data.get("ignored") else "failed", target)
 
     def _message(self, event: Event, target: str) -> None:

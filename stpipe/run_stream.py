@@ -81,7 +81,8 @@ class RunStream(EventStream):
         if self._delivering:
             return
         self._delivering = True
-        self.arrived.clear()
+        if self.arrived.is_set():
+            self.arrived.clear()
         try:
             while self._waiting:
                 event, without = self._waiting.popleft()
@@ -104,12 +105,15 @@ class EventLog:
     ----------
     closed : bool
         Whether no more events can come.
+    owner : int or None
+        Thread that brings the events; it cannot wait for them, so an iteration there ends with what there is.
     """
 
     def __init__(self) -> None:
         self._events: list[Event] = []
         self._more = threading.Condition()
         self.closed = False
+        self.owner: int | None = None
 
     def __call__(self, event: Event) -> None:
         """Keep an event."""
@@ -131,12 +135,16 @@ class EventLog:
         while True:
             with self._more:
                 while place >= len(self._events):
-                    if self.closed:
+                    if self.closed or threading.get_ident() == self.owner:
                         return
                     self._more.wait(_LOOK_EVERY)
                 event = self._events[place]
             place += 1
             yield event
+
+    def so_far(self) -> tuple[Event, ...]:
+        """Return the events that are there, without waiting."""
+        return tuple(self._events)
 
     def of_target(self, name: str) -> list[Event]:
         """Return the events of one target so far."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,10 @@ from stpipe.tasks import FunctionWork, StepWork, Work
 if TYPE_CHECKING:
     from stpipe.run_request import RunRequest
 
-__all__ = ["NotFound", "resolve", "targets_of"]
+__all__ = ["NotFound", "door_of", "resolve", "targets_of"]
+
+
+log = logging.getLogger("stpipe.run")
 
 
 class NotFound(RunError):
@@ -52,6 +56,8 @@ def resolve(request: RunRequest) -> tuple[list[RunEntry], list[Any]]:
     found = _find(request)
     targets = targets_of(request)
     entry = found(request, targets)
+    if request.resume and not entry.results:
+        log.warning("resume=True: of %s it cannot be told what is done, so all of it is run", request.title)
     return [entry], targets
 
 
@@ -68,7 +74,7 @@ def _find(request: RunRequest) -> Callable[[RunRequest, list[Any]], RunEntry]:
     if inspect.isclass(what) and issubclass(what, Step):
         return lambda request, targets: _step(request, targets, what)
     if callable(what) and not inspect.isclass(what):
-        return lambda request, targets: _function(request, what)
+        return lambda request, targets: _function(request, targets, what)
     if isinstance(what, str | os.PathLike):
         return _find_name(request, os.fspath(what))
     raise TypeError(f"{what!r} is no step, function, recipe, plan or graph")
@@ -92,7 +98,7 @@ def _find_name(request: RunRequest, name: str) -> Callable[[RunRequest, list[Any
         return _recipe_or(request, error)
     if target.kind == "step":
         return lambda request, targets: _step(request, targets, target.target)
-    return lambda request, targets: _function(request, target.target)
+    return lambda request, targets: _function(request, targets, target.target)
 
 
 def _recipe_or(request: RunRequest, step_error: StepNotFoundError) -> Callable[[RunRequest, list[Any]], RunEntry]:
@@ -144,19 +150,28 @@ def _step(request: RunRequest, targets: list[Any], cls: Any) -> RunEntry:
     first = work_for(targets[0])
     first.prepare(_known_args(targets[0]))  # type: ignore[attr-defined]
     made = {targets[0].name: first}
-    return RunEntry(label, lambda target: made.pop(target.name, None) or work_for(target), _policy(request), door=_door(cls))
+    entry = RunEntry(
+        label, lambda target: made.pop(target.name, None) or work_for(target), _policy(request), door=door_of(cls)
+    )
+    if request.resume:
+        from stpipe.plan_resume import resumed
+
+        made |= {target.name: work_for(target) for target in targets if target.name not in made}
+        entry.results = resumed(made, targets, entry.door)  # type: ignore[arg-type]
+    return entry
 
 
-def _door(cls: Any) -> Any:
+def door_of(cls: Any) -> Any:
     """Return a class that knows how headers are read; None where it leaves that to others."""
     from stpipe.step import Step
 
-    own = getattr(cls._read_header, "__func__", None)
-    return cls if own is not getattr(Step._read_header, "__func__", None) else None
+    names = ("_datamodels_open", "_get_crds_parameters", "_read_header")
+    own = any(getattr(cls, name).__func__ is not getattr(Step, name).__func__ for name in names)
+    return cls if own else None
 
 
 def _known_args(target: Any) -> tuple[Any, ...]:
-    source = target.current
+    source = target.source
     return () if source is None or isinstance(source, list | tuple) else (source,)
 
 
@@ -179,26 +194,33 @@ def _instance(request: RunRequest, targets: list[Any]) -> RunEntry:
             f"parameters {', '.join(map(repr, request.keywords))} cannot be given for an instance; set them on it"
         )
     label = step.class_alias if step.name == type(step).__name__ and step.class_alias else step.name
-    return RunEntry(
-        label, lambda target: StepWork(type(step), label, prepared=step, own=True), _policy(request).over(None)
-    )
+
+    def work_for(target: Any) -> Work:
+        return StepWork(type(step), label, prepared=step, own=True)
+
+    entry = RunEntry(label, work_for, _policy(request).over(None), door=door_of(type(step)))
+    if request.resume:
+        from stpipe.plan_resume import resumed
+
+        entry.results = resumed({one.name: work_for(one) for one in targets}, targets, entry.door)  # type: ignore[misc]
+    return entry
 
 
-def _function(request: RunRequest, function: Any) -> RunEntry:
+def _function(request: RunRequest, targets: list[Any], function: Any) -> RunEntry:
     _refuse_recipe_keywords(request)
     keywords = request.keywords
-    _check_arguments(function, request, keywords)
+    _check_arguments(function, targets, keywords)
     label = getattr(function, "__name__", type(function).__name__)
     return RunEntry(label, lambda target: FunctionWork(function, label, keywords), _policy(request))
 
 
-def _check_arguments(function: Any, request: RunRequest, keywords: Mapping[str, Any]) -> None:
+def _check_arguments(function: Any, targets: list[Any], keywords: Mapping[str, Any]) -> None:
     """Refuse keywords that a function does not take."""
     try:
         known = inspect.signature(function)
     except (TypeError, ValueError):
         return
-    args = () if request.inputs is None else (None,)
+    args = () if targets[0].source is None else (None,)
     try:
         known.bind(*args, **keywords)
     except TypeError as error:

@@ -36,6 +36,9 @@ class RecipeWork(Work):
         Ready to run, where that has been done already.
     """
 
+    logs_errors = True
+    one_step = False
+
     request: RecipeRequest
     label: str
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -48,8 +51,10 @@ class RecipeWork(Work):
         return self.prepared
 
     def run(self, args: tuple[Any, ...], report: Report) -> Any:
-        take_attempts().ended = True  # the entries have their own, and tell of themselves
+        around = take_attempts()
+        around.ended = True  # the entries have their own, and tell of themselves
         run = self.prepare()
+        run.around, report.parameters = around, run.parameters
         for key, value in self.data.items():
             run.context.setdefault(key, value)
         if args:
@@ -83,11 +88,21 @@ def recipe_request(request: RunRequest) -> RecipeRequest:
         py_dir=None if request.py_dir is None else str(request.py_dir),
         allow_code=request.allow_code,
         parent=None if request.project is None else request.project.recipes,
+        defaults=None if request.project is None else request.project.parameters,
     )
 
 
-def recipe_entry(request: RunRequest, targets: list[Any]) -> RunEntry:
+def recipe_entry(request: RunRequest, targets: list[Any], asked: RecipeRequest | None = None) -> RunEntry:
     """Make the entry of a recipe; it is loaded and checked here.
+
+    Parameters
+    ----------
+    request : RunRequest
+        What is asked for.
+    targets : list
+        What it is run on.
+    asked : RecipeRequest, optional
+        The recipe part, where it is more than the request says.
 
     Raises
     ------
@@ -101,7 +116,7 @@ def recipe_entry(request: RunRequest, targets: list[Any]) -> RunEntry:
         raise ParameterError(
             f"{names}: a recipe takes values as context={{…}}, and parameters of its steps in their entries ('in')"
         )
-    asked = recipe_request(request)
+    asked = asked or recipe_request(request)
     first = RecipeWork(asked, request.title, dict(targets[0].data))
     first.prepare()
     made = {targets[0].name: first}
@@ -125,6 +140,8 @@ class GraphWork(Work):
     policy : Policy or None
         Rules for each step of the graph.
     """
+
+    one_step = False
 
     graph: Graph
     label: str

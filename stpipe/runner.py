@@ -23,6 +23,7 @@ from stpipe.events import Event
 from stpipe.run_status import Status
 
 if TYPE_CHECKING:
+    from stpipe.loaded_run import LoadedRunner
     from stpipe.run_request import RunRequest
     from stpipe.run_session import RunSession
 
@@ -87,6 +88,16 @@ class Runner:
         return self.status is Status.TIMEOUT
 
     @property
+    def targets(self) -> list[Any]:
+        """What it works on: exposures or stand-ins; empty before it has looked."""
+        return list(self._session.targets)
+
+    @property
+    def failures(self) -> dict[str, BaseException]:
+        """Errors of the targets that failed or could not be read, in order."""
+        return dict(self._session.failed)
+
+    @property
     def failed_targets(self) -> list[str]:
         """Names of the targets that failed or could not be read, in order."""
         return list(self._session.failed)
@@ -100,6 +111,10 @@ class Runner:
     def events(self) -> Iterator[Event]:
         """The events in order; iterated during the run it gives each as it comes, and ends with the run."""
         return iter(self._session.log)
+
+    def events_so_far(self) -> tuple[Event, ...]:
+        """Return the events that there are, without waiting for more."""
+        return self._session.log.so_far()
 
     def target_events(self, name: str) -> list[Event]:
         """Return the events of one target so far."""
@@ -161,11 +176,13 @@ class Runner:
         """Run the same again under a new ident; return the new handle, whose ``parent_ident`` is this run."""
         from dataclasses import replace
 
-        again = Runner(replace(self.request, ident=None, parent_ident=self.ident))
+        what = self.request.what
+        what = what.copy() if hasattr(what, "run_entries") else what  # a plan is executed once
+        again = Runner(replace(self.request, what=what, ident=None, parent_ident=self.ident))
         return again._execute()
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Any:
+    def load(cls, path: str | os.PathLike[str]) -> LoadedRunner:
         """Return a read-only handle of a finished run from its artifacts folder."""
         from stpipe.artifacts import load_runner
 
@@ -189,6 +206,11 @@ class Runner:
     def __repr__(self) -> str:
         rc = "" if self.rc is None else f", rc {self.rc}"
         return f"<Runner {self.request.title} {self.status}{rc}>"
+
+    def __str__(self) -> str:
+        from stpipe.run_view import runner_text
+
+        return runner_text(self)
 
     def _repr_html_(self) -> str:
         from stpipe.run_view import runner_html

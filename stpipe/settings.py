@@ -27,7 +27,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DEFAULTS", "init", "reset"]
+__all__ = ["DEFAULTS", "converted", "init", "reset"]
 
 log = logging.getLogger(__name__)
 
@@ -143,13 +143,21 @@ def _take(merged: dict[str, Any], values: Mapping[str, Any], source: str) -> Non
             log.warning("%s: unknown setting %r; there are %s", source, key, ", ".join(DEFAULTS))
             continue
         try:
-            converted = _CONVERTERS[key](value)
+            made = converted(key, value)
         except (TypeError, ValueError) as error:
             raise ValidationError(f"{source}: setting {key!r}: {error}") from None
-        if key == "shortcuts":
-            merged[key] = {**merged[key], **converted}
-        else:
-            merged[key] = converted
+        merged[key] = {**merged[key], **made} if key == "shortcuts" else made
+
+
+def converted(name: str, value: Any) -> Any:
+    """Return the value of a setting as its kind.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is of another kind.
+    """
+    return _CONVERTERS[name](value)
 
 
 def _flag(value: Any) -> bool:

@@ -17,6 +17,7 @@ from stpipe.step_files import InputDir, StepFiles, Suffix
 from stpipe.step_views import StepViews
 
 if TYPE_CHECKING:
+    from stpipe.layers import Layer
     from stpipe.resolve import Resolved
 
 __all__ = ["Step", "get_disable_crds_steppars", "preserve_step_pars"]
@@ -202,12 +203,14 @@ class Step(StepViews, StepFiles, ParameterHolder):
         return cls._configured(args, kwargs)
 
     @classmethod
-    def _configured(cls, args: tuple, kwargs: dict[str, Any], data: Mapping[str, Any] | None = None) -> Self:
+    def _configured(
+        cls, args: tuple, kwargs: dict[str, Any], data: Mapping[str, Any] | None = None, base: Layer | None = None
+    ) -> Self:
         from stpipe.references import reference_session
         from stpipe.resolve import resolve_call
 
         with reference_session():
-            resolved = resolve_call(cls, args, kwargs, data)
+            resolved = resolve_call(cls, args, kwargs, data, base)
         return cls.from_resolved(resolved, config_file=kwargs.get("config_file"))
 
     @classmethod

@@ -7,6 +7,7 @@ is in the outcome.
 from __future__ import annotations
 
 import logging
+import os
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from stpipe.attempts import Attempts, take_attempts, told
 from stpipe.policy import Policy, attempt
 from stpipe.run_output import TargetOutput, target_output
 
-__all__ = ["FunctionWork", "Outcome", "Report", "StepWork", "Task", "Work", "perform"]
+__all__ = ["FunctionWork", "Outcome", "Report", "StepWork", "Task", "Work", "enter_error", "perform", "product_of"]
 
 log = logging.getLogger("stpipe.run")
 
@@ -49,9 +50,15 @@ class Work:
     ----------
     label : str
         Of its entry in events.
+    logs_errors : bool
+        Whether it has logged an error before it raises it.
+    one_step : bool
+        Whether all attempts together are told as one step; the entries of a recipe are told one by one.
     """
 
     label = ""
+    logs_errors = False
+    one_step = True
 
     def run(self, args: tuple[Any, ...], report: Report) -> Any:
         """Do it once, telling the stream of start and end through `stpipe.attempts`, and return the result."""
@@ -85,6 +92,8 @@ class StepWork(Work):
         The instance to run, where it is made already.
     own : bool
         The instance is the user's: it keeps its label and is run as it is.
+    base : Layer or None
+        Parameters of the project.
     """
 
     cls: Any
@@ -94,11 +103,12 @@ class StepWork(Work):
     entry: bool = False
     prepared: Any = None
     own: bool = False
+    base: Any = None
 
     def prepare(self, args: tuple[Any, ...]) -> Any:
         """Resolve the parameters for an input and return the instance."""
         if self.prepared is None:
-            self.prepared = self.cls._configured(args, dict(self.keywords), self.data or None)
+            self.prepared = self.cls._configured(args, dict(self.keywords), self.data or None, self.base)
         return self.prepared
 
     def run(self, args: tuple[Any, ...], report: Report) -> Any:
@@ -138,10 +148,11 @@ class StepWork(Work):
             self.entry,
             self.prepared if self.own else None,
             self.own,
+            self.base,
         )
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.cls, self.label, self.keywords, self.data, self.entry, self.prepared, self.own = state
+        self.cls, self.label, self.keywords, self.data, self.entry, self.prepared, self.own, self.base = state
 
 
 @dataclass(slots=True)
@@ -231,6 +242,8 @@ class Outcome:
         Most memory that the process has had, in bytes.
     context : Context or None
         Of a recipe, at its end.
+    product : str, tuple or None
+        File that holds the result, or files of several, where the result itself is not at hand.
     """
 
     status: str = "ok"
@@ -248,6 +261,7 @@ class Outcome:
     stderr: str = ""
     rss_max: int = 0
     context: Any = None
+    product: Any = None
 
     @property
     def succeeded(self) -> bool:
@@ -255,27 +269,29 @@ class Outcome:
         return self.status in ("ok", "skipped")
 
 
-def perform(task: Task) -> Outcome:
+def perform(task: Task, attempts: Attempts | None = None) -> Outcome:
     """Do a task in this thread, under the active stream and cancel token.
 
     Parameters
     ----------
     task : Task
         What to do.
+    attempts : Attempts, optional
+        Goes on counting where some have been made elsewhere; new ones by default.
 
     Returns
     -------
     Outcome
         How it has ended; ``canceled`` where the run was told to stop.
     """
-    attempts, report, output = Attempts(), Report(), TargetOutput()
+    attempts, report, output = attempts or Attempts(), Report(), TargetOutput()
     outcome = Outcome()
     started = time.perf_counter()
     with events.targeting(task.target), target_output(output):
         try:
             outcome.result = attempt(task.policy, task.work.label, lambda: task.work.run(task.args, report), attempts)
         except Exception as error:
-            _failed(outcome, task, error)
+            enter_error(outcome, task, error, attempts.verdict)
     facts = attempts.facts
     outcome.duration = time.perf_counter() - started
     outcome.retries = attempts.retry_count
@@ -291,19 +307,29 @@ def perform(task: Task) -> Outcome:
     return outcome
 
 
-def _failed(outcome: Outcome, task: Task, error: Exception) -> None:
-    """Enter an error of a task into its outcome."""
-    from stpipe.cancel import active_token
+def product_of(outcome: Outcome) -> Any:
+    """Return the file that holds the result, if it was saved; files of several where that is known."""
+    name = getattr(getattr(outcome.result, "meta", None), "filename", None)
+    if outcome.product is not None or not name:
+        return outcome.product
+    return next((path for path in reversed(outcome.outputs) if os.path.basename(path) == name), None)
 
-    token = active_token()
-    stopped = token.look() if token is not None else None
+
+def enter_error(outcome: Outcome, task: Task, error: Exception, verdict: str | None = None) -> None:
+    """Enter an error of a task into its outcome and log it, as what it has been told: the ``verdict``, if there is one.
+
+    Otherwise it is ``canceled`` where the error only says that the run was told to stop.
+    """
+    from stpipe.cancel import is_stop
+
     outcome.exception = error
     outcome.traceback = "".join(traceback.format_exception(error))
-    if stopped is not None:
-        outcome.status = "canceled"
+    own = "canceled" if is_stop(error) else "ignored" if task.policy.ignore_errors else "failed"
+    outcome.status = verdict or own
+    if outcome.status == "canceled":
         return
-    outcome.status = "ignored" if task.policy.ignore_errors else "failed"
     if outcome.status == "ignored":
         outcome.result = task.args[0] if task.args else None
     what = "failed" if outcome.status == "failed" else "failed, which is ignored"
-    log.error("%s: %s %s: %s: %s", task.target, task.work.label, what, type(error).__name__, error)
+    if not task.work.logs_errors:
+        log.error("%s: %s %s: %s: %s", task.target, task.work.label, what, type(error).__name__, error)

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from jwst.lib.miri import unless_not_miri
 from jwst.stpipe import Step
 from stpipe import Param
 from stpipe.exceptions import InputError, MissingMetadataError, ParameterError, Skip
@@ -32,6 +33,7 @@ class EmiCorrStep(Step):
     """Subtract electromagnetic interference from MIRI ramps."""
 
     class_alias = "emicorr"
+    will_change = staticmethod(unless_not_miri)
     reference_file_types = ["emicorr"]
 
     algorithm = Param(

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from jwst.firstframe.firstframe_sub import flag_first_group
-from jwst.lib.miri import require_miri
+from jwst.lib.miri import require_miri, unless_not_miri
 from jwst.stpipe import Step
 from stpipe import Param
 from stpipe.exceptions import Skip
@@ -24,6 +24,7 @@ class FirstFrameStep(Step):
     """Flag the first group of MIRI integrations (deprecated: rscd does it)."""
 
     class_alias = "firstframe"
+    will_change = staticmethod(unless_not_miri)
 
     bright_use_group1 = Param(True, "keep group 1 where group 3 is saturated")
     skip = Param(True, "skip this step")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jwst.lastframe.lastframe_sub import flag_last_group
-from jwst.lib.miri import require_miri
+from jwst.lib.miri import require_miri, unless_not_miri
 from jwst.stpipe import Step
 from stpipe.exceptions import Skip
 
@@ -18,6 +18,7 @@ class LastFrameStep(Step):
     """Flag the last group of MIRI integrations, in which the reset has begun."""
 
     class_alias = "lastframe"
+    will_change = staticmethod(unless_not_miri)
 
     def process(self, input_model: Any) -> Any:
         """Flag the last group of every integration as DO_NOT_USE.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jwst.lib.miri import require_miri
+from jwst.lib.miri import require_miri, unless_not_miri
 from jwst.reset.reset_sub import subtract_reset
 from jwst.stpipe import Step
 from stpipe.exceptions import InputError
@@ -21,6 +21,7 @@ class ResetStep(Step):
     """Subtract the reset transient from the first groups of MIRI integrations."""
 
     class_alias = "reset"
+    will_change = staticmethod(unless_not_miri)
     reference_file_types = ["reset"]
 
     def process(self, input_model: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from jwst.lib.miri import require_miri
+from jwst.lib.miri import require_miri, unless_not_miri
 from jwst.rscd.rscd_sub import BrightPixels, GroupSkips, find_skips, flag_first_groups
 from jwst.stpipe import Step
 from stpipe.exceptions import InputError, Skip
@@ -22,6 +22,7 @@ class RscdStep(Step):
     """Flag the first groups of MIRI integrations, which the reset switch disturbs."""
 
     class_alias = "rscd"
+    will_change = staticmethod(unless_not_miri)
     reference_file_types = ["rscd"]
 
     def process(self, input_model: Any) -> Any:

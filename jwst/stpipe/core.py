@@ -45,6 +45,9 @@ class JwstStep(Step):
 
     _log_records_formatter = LogLineFormatter()
 
+    worker_imports = ("jwst.stpipe.warming",)
+    """What is imported once for all worker processes, before they start."""
+
     @classmethod
     def _datamodels_open(cls, init: Any, **kwargs: Any) -> Any:
         from stdatamodels.jwst.datamodels import open as open_model

@@ -27,6 +27,7 @@ class Entry:
 
 
 STEPS = (
+    Entry("AssignWcsStep", "assign_wcs", "assign_wcs.assign_wcs_step"),
     Entry("ChargeMigrationStep", "charge_migration", "charge_migration.charge_migration_step"),
     Entry("CleanFlickerNoiseStep", "clean_flicker_noise", "clean_flicker_noise.clean_flicker_noise_step"),
     Entry("DQInitStep", "dq_init", "dq_init.dq_init_step"),
@@ -41,6 +42,7 @@ STEPS = (
     Entry("JumpStep", "jump", "jump.jump_step"),
     Entry("LastFrameStep", "lastframe", "lastframe.lastframe_step"),
     Entry("LinearityStep", "linearity", "linearity.linearity_step"),
+    Entry("MSAFlagOpenStep", "msa_flagging", "msaflagopen.msaflagopen_step"),
     Entry("PersistenceStep", "persistence", "persistence.persistence_step"),
     Entry("PictureFrameStep", "picture_frame", "picture_frame.picture_frame_step"),
     Entry("RampFitStep", "ramp_fit", "ramp_fitting.ramp_fit_step"),

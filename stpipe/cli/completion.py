@@ -29,8 +29,8 @@ _STPIPE_OPTIONS = {
     "list": ("--pipelines-only", "--steps-only"),
     "provenance": ("--all",),
     "run": (
-        "--group", "--success", "--failure", "--loader", "--dir", "--input", "--timeout", "--allow-code", "--dry-run",
-        "--log-level", "--log-file",
+        "--group", "--success", "--failure", "--loader", "--dir", "--input", "--jobs", "--executor", "--timeout",
+        "--artifacts", "--project", "--allow-code", "--dry-run", "--log-level", "--log-file",
     ),
 }  # fmt: skip
 

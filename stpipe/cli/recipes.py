@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from stpipe.run_status import CANCELED, FAILED, NOT_FOUND, WRONG
+
 if TYPE_CHECKING:
-    from stpipe.engine import CancelToken
     from stpipe.recipe_request import RecipeRequest
+    from stpipe.run_loop import RunEntry
+    from stpipe.run_request import RunRequest
+    from stpipe.runner import Runner
 
-__all__ = ["CANCELED", "FAILED", "NOT_FOUND", "WRONG", "add_run_parser", "run"]
-
-log = logging.getLogger("stpipe.recipe")
-
-NOT_FOUND, FAILED, WRONG, CANCELED = 1, 2, 4, 254
+__all__ = ["CANCELED", "FAILED", "NOT_FOUND", "WRONG", "CommandRecipe", "add_run_parser", "run"]
 
 
 def add_run_parser(commands: Any) -> None:
@@ -25,7 +23,8 @@ def add_run_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "run",
         help="run a recipe",
-        description="Run a recipe. Exit code: 0 done, 1 not found, 2 a step failed, 4 bad recipe, 254 out of time.",
+        description="Run a recipe. Exit code: 0 done, 1 not found, 2 a step failed, 4 bad recipe, 254 canceled or out "
+        "of time.",
     )
     parser.add_argument("recipe", metavar="NAME", help="recipe: path with or without .yaml, package::name, or shortcut")
     parser.add_argument("args", nargs="*", metavar="ARG", help="arguments for the parser of the recipe, e.g. k=v")
@@ -35,11 +34,74 @@ def add_run_parser(commands: Any) -> None:
     parser.add_argument("--loader", metavar="M", help="dotted module that loads recipes")
     parser.add_argument("--dir", metavar="D", help="folder of modules with steps of the recipe")
     parser.add_argument("--input", nargs="+", action="extend", metavar="FILE", help="run it on each of these files")
+    parser.add_argument("-j", "--jobs", type=int, metavar="N", help="work on so many files at once")
+    parser.add_argument("--executor", metavar="E", help="inline, threads or processes (with -j above 1: processes)")
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds after which the run is stopped")
+    parser.add_argument("--artifacts", metavar="DIR", help="keep events, logs, errors and provenance in DIR/<ident>")
+    parser.add_argument("--project", metavar="DIR", help="folder with recipes, inventory, parameters and settings")
     parser.add_argument("--allow-code", action="store_true", help="let the recipe contain Python")
     parser.add_argument("--dry-run", action="store_true", help="check the recipe and show its entries; run nothing")
     parser.add_argument("--log-level", metavar="LEVEL", help="show log records from this level on (default: NOTIFY)")
     parser.add_argument("--log-file", metavar="FILE", help="append the log to this file, too")
+
+
+@dataclass(frozen=True)
+class CommandRecipe:
+    """A recipe with the arguments of a command line, as `stpipe.run` takes it.
+
+    Attributes
+    ----------
+    asked : RecipeRequest
+        Recipe, arguments, groups.
+    inputs : tuple of str
+        Files to run it on.
+    """
+
+    asked: RecipeRequest
+    inputs: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the recipe."""
+        return str(self.asked.name)
+
+    def for_json(self) -> dict[str, Any]:
+        """Return what the command line said, for the record of the run."""
+        names = ("name", "args_in", "groups", "success_group", "failure_group", "loader", "py_dir", "allow_code")
+        return {name: getattr(self.asked, name) for name in names} | {"inputs": self.inputs}
+
+    def run_entries(self, request: RunRequest) -> tuple[list[RunEntry], list[Any]]:
+        """Return its one entry and the targets.
+
+        Raises
+        ------
+        FileNotFoundError
+            A file is not there.
+        StpipeException
+            The recipe cannot be used.
+        """
+        from stpipe.run_what import targets_of
+        from stpipe.run_works import recipe_entry, recipe_request
+
+        missing = [path for path in self.inputs if not os.path.exists(path)]
+        if missing:
+            raise FileNotFoundError(f"no such input: {', '.join(missing)}")
+        targets = _file_targets(self.inputs) if self.inputs else targets_of(request)
+        found = recipe_request(request)
+        asked = replace(self.asked, parent=found.parent, defaults=found.defaults)
+        return [recipe_entry(request, targets, asked)], targets
+
+
+def _file_targets(paths: tuple[str, ...]) -> list[Any]:
+    """Return exposures, or stand-ins for files of other kinds; their names are unique."""
+    from stpipe.inventory import Inventory
+    from stpipe.targets import StandIn, single_target
+
+    if len(paths) == 1:
+        return [single_target(paths[0])]
+    exposures = list(Inventory(list(paths)))
+    kinds = [isinstance(single_target(one.source), StandIn) for one in exposures]
+    return [StandIn(one.source, one.name) if other else one for one, other in zip(exposures, kinds, strict=True)]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
     Returns
     -------
     int
-        Exit code of spec running.md R4; with several inputs the worst one.
+        Exit code of spec running.md R4.
     """
     from stpipe import settings
     from stpipe.notify import NOTIFY, show_log
@@ -60,20 +122,17 @@ def run(options: argparse.Namespace) -> int:
     except (ValueError, OSError) as error:
         return _tell(error, WRONG)
     try:
-        if options.dry_run:
-            return _show(options)
-        return max(_run_one(options, path) for path in options.input or [None])
+        return _show(options) if options.dry_run else _run(options)
     finally:
         undo()
 
 
-def _request(options: argparse.Namespace, path: str | None) -> RecipeRequest:
+def _request(options: argparse.Namespace) -> RecipeRequest:
     from stpipe.recipe_request import RecipeRequest
 
     return RecipeRequest(
         options.recipe,
         options.args,
-        dict_in=None if path is None else {"input": path},
         groups=options.group,
         success_group=options.success,
         failure_group=options.failure,
@@ -83,51 +142,57 @@ def _request(options: argparse.Namespace, path: str | None) -> RecipeRequest:
     )
 
 
-def _run_one(options: argparse.Namespace, path: str | None) -> int:
-    """Run the recipe once and give the exit code."""
-    import os
+def _run(options: argparse.Namespace) -> int:
+    """Run the recipe and give the exit code."""
+    from stpipe.runner import run
 
+    recipe = CommandRecipe(_request(options), tuple(options.input or ()))
+    try:
+        runner = run(
+            recipe,
+            workers=options.jobs,
+            executor=_executor(options),
+            timeout=options.timeout,
+            artifacts_dir=options.artifacts,
+            project_dir=options.project,
+        )
+    except KeyboardInterrupt:
+        return _tell(KeyboardInterrupt("canceled"), CANCELED)
+    except Exception as error:  # what the options say cannot be used
+        return _tell(error, WRONG)
+    return _told(runner)
+
+
+def _executor(options: argparse.Namespace) -> str | None:
+    """Return the executor that was asked for; several jobs need another than ``inline``."""
     from stpipe import settings
-    from stpipe.exceptions import RecipeNotFoundError
+    from stpipe.project import Project
 
-    if path is not None and not os.path.exists(path):
-        return _tell(FileNotFoundError(f"no such input: {path}"), NOT_FOUND)
-    try:
-        prepared = _request(options, path).prepare()
-    except Exception as error:
-        return _tell(error, NOT_FOUND if isinstance(error, RecipeNotFoundError) else WRONG)
-    with _timed(options.timeout or settings.timeout) as token:
-        try:
-            prepared.execute()
-        except Exception as error:
-            return _tell(error, FAILED if token.error is None else CANCELED)
-    return 0
+    if options.executor is not None or (options.jobs or 1) <= 1:
+        return options.executor
+    chosen = Project(options.project).settings.get("executor") if options.project else None
+    return "processes" if (chosen or settings.executor) == "inline" else None
 
 
-@contextmanager
-def _timed(seconds: float | None) -> Iterator[CancelToken]:
-    """Stop the runs inside a block after this time."""
-    from stpipe.engine import CancelToken, cancellable
-    from stpipe.exceptions import RunError
-
-    token = CancelToken()
-    timer = threading.Timer(seconds or 0.0, token.cancel, [RunError(f"the run has taken more than {seconds} s")])
-    timer.daemon = True
-    if seconds:
-        timer.start()
-    try:
-        with cancellable(token):
-            yield token
-    finally:
-        timer.cancel()
+def _told(runner: Runner) -> int:
+    """Say what went wrong, if anything; give the exit code."""
+    code = runner.rc or 0
+    if code and runner.failures and len(runner.targets) > 1:
+        for target, error in runner.failures.items():
+            _tell(error, code, f"{target}: ")
+    elif code and runner.exception is not None:
+        _tell(runner.exception, code)
+    return code
 
 
 def _show(options: argparse.Namespace) -> int:
     """Print the groups and entries that there are, those to be run first."""
     from stpipe.exceptions import RecipeNotFoundError
+    from stpipe.project import Project
 
     try:
-        prepared = _request(options, None).prepare()
+        parent = Project(options.project).recipes if options.project else None
+        prepared = replace(_request(options), parent=parent).prepare()
     except Exception as error:
         return _tell(error, NOT_FOUND if isinstance(error, RecipeNotFoundError) else WRONG)
     for name, entries in prepared.recipe.groups.items():
@@ -137,9 +202,9 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _tell(error: Exception, code: int) -> int:
+def _tell(error: BaseException, code: int, where: str = "") -> int:
     """Say on standard error what is wrong; give the exit code."""
     import sys
 
-    print(f"stpipe run: error: {error if str(error) else type(error).__name__}", file=sys.stderr)
+    print(f"stpipe run: error: {where}{error if str(error) else type(error).__name__}", file=sys.stderr)
     return code

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from stpipe.exceptions import CanceledError
 from stpipe.tasks import Outcome, Task
 
-__all__ = ["EXECUTORS", "Control", "Executor", "Finished", "find_executor"]
+__all__ = ["EXECUTORS", "Control", "Executor", "Finished", "find_executor", "tell_to_stop"]
 
 EXECUTORS = ("inline", "threads", "processes")
 
@@ -79,3 +80,18 @@ def find_executor(executor: Any, workers: int) -> Executor:
     if callable(getattr(executor, "run", None)) and callable(getattr(executor, "shutdown", None)):
         return executor
     raise ValueError(f"executor can be {', '.join(EXECUTORS)}, not {executor!r}")
+
+
+def tell_to_stop(control: Control, error: BaseException) -> None:
+    """Have the tasks under way stop at their next checkpoint; for an executor whose ``run`` ends with an error.
+
+    Parameters
+    ----------
+    control : Control
+        Of the run; where it has been told to stop already, nothing is done.
+    error : BaseException
+        Why it ends.
+    """
+    if control.token is not None and control.token.look() is None:
+        why = "was interrupted" if isinstance(error, KeyboardInterrupt) else f"was ended by {type(error).__name__}"
+        control.token.cancel(CanceledError(f"the run {why}"))

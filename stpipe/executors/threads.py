@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 
-from stpipe.executors import Control, Finished
+from stpipe.executors import Control, Finished, tell_to_stop
 from stpipe.tasks import Outcome, Task, perform
 
 __all__ = ["ThreadExecutor"]
@@ -38,7 +38,11 @@ class ThreadExecutor:
                 done = wait(under_way, _LOOK_EVERY, FIRST_COMPLETED).done if under_way else ()
                 control.turn()
                 for future in sorted(done, key=list(under_way).index):
-                    finished(under_way.pop(future), future.result())
+                    finished(under_way.pop(future), _outcome(future))
+                    future.result()  # raises what ends a process, such as SystemExit
+        except BaseException as error:
+            tell_to_stop(control, error)
+            raise
         finally:
             for future in list(under_way):
                 task = under_way.pop(future)
@@ -65,7 +69,7 @@ class ThreadExecutor:
             wait([future], _LOOK_EVERY)
             control.stream.deliver_waiting()
         control.stream.deliver_waiting()
-        return future.result()
+        return _outcome(future)
 
     def shutdown(self) -> None:
         """End the threads."""
@@ -76,3 +80,9 @@ class ThreadExecutor:
     def serial(self) -> ThreadExecutor:
         """Return an executor with one thread."""
         return ThreadExecutor(1)
+
+
+def _outcome(future: Future[Outcome]) -> Outcome:
+    """Return the outcome of a task that has ended, also by what ends a process."""
+    error = future.exception()
+    return future.result() if error is None else Outcome("canceled", exception=error)

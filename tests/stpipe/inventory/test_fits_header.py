@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -181,3 +182,21 @@ def test_zeros_at_the_end_are_no_header(tmp_path):
     fits.PrimaryHDU().writeto(path)
     path.write_bytes(path.read_bytes() + bytes(2880))
     assert read_fits_headers(path).shape is None
+
+
+def test_the_primary_header_alone(make_exposure, tmp_path):
+    from stpipe.fits_header import read_primary_header
+
+    path = make_exposure("a.fits")
+    assert read_primary_header(path) == read_fits_headers(path).primary
+    short = tmp_path / "short.fits"
+    short.write_bytes(Path(path).read_bytes()[:5760])
+    assert read_primary_header(short)["FILTER"] == "F090W"  # an array that is cut off does not matter
+    short.write_bytes(b"SIMPLE  = ")
+    with pytest.raises(OSError, match="truncated"):
+        read_primary_header(short)
+    short.write_bytes(b"nothing")
+    with pytest.raises(OSError, match="no FITS file"):
+        read_primary_header(short)
+    with pytest.raises(FileNotFoundError):
+        read_primary_header(tmp_path / "none.fits")
