@@ -150,10 +150,10 @@ def times_cleared() -> dict[str, int]:
 
 def follow(times: Mapping[str, int]) -> None:
     """Empty the caches that have been emptied in another process since its `times_cleared` was last followed here."""
-    for cache in _ALL:
-        if cache.times_cleared != times[cache.name]:
-            cache.clear()
-            cache.times_cleared = times[cache.name]
+    for cache in [one for one in _ALL if one.times_cleared != times[one.name]]:
+        cache.clear()
+    for cache in _ALL:  # clearing that of loaders has emptied another
+        cache.times_cleared = times[cache.name]
 
 
 def clear_all() -> None:

@@ -133,9 +133,12 @@ class CleanFlickerNoiseStep(Step):
 
     def planned_references(self, parameters: Mapping[str, Any]) -> list[str]:
         """Reference types that a run would ask for."""
+        from jwst.clean_flicker_noise.science_regions import region_references
+
         types = list(self.reference_file_types)
-        soss = parameters.get("meta.exposure.type") == "NIS_SOSS"
-        return [*types, "pastasoss"] if soss and self.mask_science_regions and self.user_mask is None else types
+        if not self.mask_science_regions or self.user_mask is not None:
+            return types
+        return list(dict.fromkeys([*types, *region_references(parameters.get("meta.exposure.type"))]))
 
     def planned_products(self, parameters: Mapping[str, Any]) -> list[str]:
         """Paths of the result, and of mask, background and noise where they are saved."""
@@ -156,21 +159,20 @@ class CleanFlickerNoiseStep(Step):
 
     def _refuse(self, exp_type: str, options: Options, *, tso: bool) -> None:
         """Refuse what needs a step that is not part of this release."""
-        from jwst.clean_flicker_noise.exposure import median_image_needs, region_needs
+        from jwst.clean_flicker_noise.exposure import median_image_needs
 
-        what = needs = ""
-        if options.mask_science_regions and options.user_mask is None:
-            what, needs = "mask_science_regions=True", region_needs(exp_type)
-        if not needs and options.background_method == "median_image":
-            what, needs = "background_method='median_image'", median_image_needs(exp_type, tso=tso)
+        needs = median_image_needs(exp_type, tso=tso) if options.background_method == "median_image" else ""
         if needs:
             raise NotBuiltError(
-                f"clean_flicker_noise with {what} needs {needs} for exposures of type {exp_type}, which is not part "
-                "of this release. Leave the option off; science regions can be given with user_mask."
+                f"clean_flicker_noise with background_method='median_image' needs {needs} for exposures of type "
+                f"{exp_type}, to scale the median image to the light curve; that is not part of this release. Use "
+                "background_method='model' (smooth background), 'median' (one value) or None. This concerns NIS_SOSS, "
+                "NRS_BRIGHTOBJ, NRC_TSGRISM, NRC_TSIMAGE and time series of MIR_IMAGE; other types have 'median_image'"
             )
 
     def _clean(self, model: Any, options: Options) -> str:
         """Clean a model in place, or say why that is not possible."""
+        from jwst.assign_wcs.util import MSAFileError, NoDataOnDetectorError
         from jwst.clean_flicker_noise.noise_removal import Removal, reason_of_mask
 
         removal = Removal(model, lambda integrations: self._draft(model, integrations))
@@ -180,7 +182,10 @@ class CleanFlickerNoiseStep(Step):
             options = self._chosen(removal, options)
         if not options.apply_flat_field:
             removal.flat = None
-        mask = self._mask(removal, options)
+        try:
+            mask = self._mask(removal, options)
+        except (MSAFileError, NoDataOnDetectorError) as error:
+            return f"The science regions cannot be found: {error}"
         reason = reason_of_mask(mask, model.data.shape)
         if reason:
             return reason
@@ -257,10 +262,15 @@ class CleanFlickerNoiseStep(Step):
 
     def _excluded(self, model: Any) -> np.ndarray | None:
         """Pixels of science regions."""
+        from jwst.clean_flicker_noise.nirspec_regions import REGION_TYPES, SHUTTER_TYPES
+        from jwst.clean_flicker_noise.nirspec_steps import region_of
         from jwst.clean_flicker_noise.science_regions import flagged_pixels, soss_region
 
-        if model.meta.exposure.type == "NIS_SOSS":
+        exp_type = model.meta.exposure.type
+        if exp_type == "NIS_SOSS":
             return soss_region(model, self.get_reference_file(model, "pastasoss"))
+        if exp_type in REGION_TYPES:
+            return region_of(self, model, shutters=exp_type in SHUTTER_TYPES)
         return flagged_pixels(model, self)
 
     def _kept(self, model: Any) -> Kept:

@@ -17,7 +17,6 @@ __all__ = [
     "median_image_needs",
     "normalised",
     "reason_to_fail",
-    "region_needs",
 ]
 
 log = logging.getLogger(__name__)
@@ -89,11 +88,6 @@ def reason_to_fail(model: Any, options: Options) -> str:
         if model.data.ndim < 3 or model.data.shape[0] < 2:
             return "background_method='median_image' needs more than one integration"
     return ""
-
-
-def region_needs(exp_type: str) -> str:
-    """What the science regions of an exposure need that is not built; empty if nothing."""
-    return "assign_wcs" if exp_type in FOURIER_TYPES else ""
 
 
 def median_image_needs(exp_type: str, *, tso: bool) -> str:

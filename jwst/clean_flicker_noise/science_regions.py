@@ -7,16 +7,28 @@ from typing import Any
 
 import numpy as np
 
+from jwst.clean_flicker_noise.nirspec_regions import REGION_TYPES
 from jwst.clean_flicker_noise.soss_traces import Trace, trace_rows, traces_region
 from jwst.lib.dqflags import DO_NOT_USE
 from stpipe.exceptions import InputError
 
-__all__ = ["flagged_pixels", "soss_region"]
+__all__ = ["flagged_pixels", "region_references", "soss_region"]
 
 log = logging.getLogger(__name__)
 
 NON_SCIENCE = 512
 MSA_FAILED_OPEN = 536870912
+
+
+def region_references(exp_type: str | None) -> list[str]:
+    """Types of the references that tell the science regions of a type of exposure; none if it is not known."""
+    if exp_type == "NIS_SOSS":
+        return ["pastasoss"]
+    if exp_type not in REGION_TYPES:
+        return ["flat"] if exp_type == "MIR_IMAGE" else []
+    from jwst.clean_flicker_noise.nirspec_steps import coordinate_types
+
+    return coordinate_types()
 
 
 def flagged_pixels(model: Any, step: Any) -> np.ndarray | None:

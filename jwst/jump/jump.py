@@ -6,10 +6,9 @@ Source: spec jump.md. Detection (`twopoint`, `sigma_clip`), flags around a hit (
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +28,10 @@ from jwst.jump.showers import ShowerParameters, flag_showers
 from jwst.jump.sigma_clip import clip_jumps, reset_lost_planes
 from jwst.jump.twopoint import Thresholds, iterative_hits, single_pass_hits, suspects
 from jwst.lib.dqflags import DO_NOT_USE, JUMP_DET, NO_GAIN_VALUE
-from stpipe.exceptions import InputError, ParameterError
+from stpipe.exceptions import InputError
+from stpipe.parallel import RowWork, sliced
 
-__all__ = ["Detector", "JumpCounts", "JumpParameters", "detect_jumps", "worker_count"]
+__all__ = ["Detector", "JumpCounts", "JumpParameters", "clip_rows", "detect_jumps", "search_rows"]
 
 NOT_RUN = -99
 """Number of hits when there are too few usable groups for a detection."""
@@ -80,7 +80,7 @@ class JumpParameters:
     showers : ShowerParameters or None
         None leaves showers alone.
     workers : int
-        Threads that share the rows; the result does not depend on it.
+        Processes that share the rows (threads in the search for showers); the result does not depend on it.
     """
 
     thresholds: Thresholds = field(default_factory=Thresholds)
@@ -166,18 +166,32 @@ def detect_jumps(
     drop_flags_of_unusable_groups(groupdq)
     events = flag_snowballs(groupdq, parameters.snowballs) if parameters.snowballs else 0
     if parameters.showers is not None:
-        events = flag_showers(ramps, groupdq, pixeldq=pixeldq, parameters=parameters.showers)
+        showers = replace(parameters.showers, workers=parameters.workers)
+        events = flag_showers(ramps, groupdq, pixeldq=pixeldq, parameters=showers)
     nints, ngroups = groupdq.shape[:2]
     differences = nints * ngroups - np.count_nonzero(bad_planes(groupdq)) - nints
     return JumpCounts(hits, events, int(differences), pixeldq.size)
 
 
 def _flatten(data: NDArray[np.float32], groupdq: NDArray[np.uint8], detector: Detector) -> Ramps:
+    gain, readnoise = (np.ascontiguousarray(a, dtype=np.float32) for a in (detector.gain, detector.readnoise))
+    return _ramps(data, groupdq, gain, readnoise, nframes=detector.nframes, excluded=bad_planes(groupdq))
+
+
+def _ramps(
+    data: NDArray[np.float32],
+    groupdq: NDArray[np.uint8],
+    gain: NDArray[np.float32],
+    readnoise: NDArray[np.float32],
+    *,
+    nframes: int,
+    excluded: NDArray[np.bool_],
+) -> Ramps:
+    """Ramps of whole rows; the arrays are views, also where the rows are a slice of the image."""
     shape = (*data.shape[:2], -1)
-    gain, readnoise = (
-        np.ascontiguousarray(a, dtype=np.float32).reshape(-1) for a in (detector.gain, detector.readnoise)
+    return Ramps(
+        data.reshape(shape), groupdq.reshape(shape), gain.reshape(-1), readnoise.reshape(-1), nframes, excluded
     )
-    return Ramps(data.reshape(shape), groupdq.reshape(shape), gain, readnoise, detector.nframes, bad_planes(groupdq))
 
 
 def _detect(ramps: Ramps, groupdq: NDArray[np.uint8], parameters: JumpParameters) -> int:
@@ -190,19 +204,32 @@ def _detect(ramps: Ramps, groupdq: NDArray[np.uint8], parameters: JumpParameters
         return NOT_RUN
     with np.errstate(all="ignore"):
         if clip:
-            hits, seeds = _clip(ramps, parameters)
+            hits, seeds = _clip(ramps, groupdq, parameters)
         else:
-            hits, seeds = _search(ramps, parameters, single_pass=usable - 1 >= parameters.min_diffs_single_pass)
+            single_pass = usable - 1 >= parameters.min_diffs_single_pass
+            hits, seeds = _search(ramps, groupdq, parameters, single_pass=single_pass)
         if parameters.neighbours is not None:
             flag_neighbours(groupdq, seeds)
         _follow(ramps, parameters.after_jump)
     return hits
 
 
-def _clip(ramps: Ramps, parameters: JumpParameters) -> tuple[int, NDArray[np.intp]]:
+def _row_work(ramps: Ramps, groupdq: NDArray[np.uint8], function: Callable, **constants: Any) -> RowWork:
+    """Work that reads the ramps and updates their flags."""
+    shape = groupdq.shape
+    read = {
+        "data": ramps.data.reshape(shape),
+        "gain": ramps.gain.reshape(shape[2:]),
+        "readnoise": ramps.readnoise.reshape(shape[2:]),
+    }
+    constants |= {"nframes": ramps.nframes, "excluded": ramps.excluded}
+    return RowWork("jump", function, read=read, updated={"groupdq": groupdq}, constants=constants)
+
+
+def _clip(ramps: Ramps, groupdq: NDArray[np.uint8], parameters: JumpParameters) -> tuple[int, NDArray[np.intp]]:
     threshold, only_integrations = parameters.thresholds.many, parameters.only_use_ints
-    work = partial(_clip_range, ramps, threshold, only_integrations)
-    _share(work, ramps.npixels, parameters.workers)
+    work = _row_work(ramps, groupdq, clip_rows, threshold=threshold, only_integrations=only_integrations)
+    sliced(work, cores=parameters.workers)
     reset_lost_planes(ramps.groupdq)
     pixels = pixels_with_jumps(ramps)
     hits, seeds = 0, [np.empty(0, dtype=np.intp)]
@@ -213,35 +240,94 @@ def _clip(ramps: Ramps, parameters: JumpParameters) -> tuple[int, NDArray[np.int
     return hits, np.concatenate(seeds)
 
 
-def _clip_range(ramps: Ramps, threshold: float, only_integrations: bool, first: int, last: int) -> None:
-    clip_jumps(ramps, threshold, only_integrations=only_integrations, first=first, last=last)
+def clip_rows(
+    data: NDArray[np.float32],
+    groupdq: NDArray[np.uint8],
+    gain: NDArray[np.float32],
+    readnoise: NDArray[np.float32],
+    *,
+    threshold: float,
+    only_integrations: bool,
+    **facts: Any,
+) -> None:
+    """Set JUMP_DET in some rows by sigma clipping, in place.
+
+    Parameters
+    ----------
+    data, groupdq, gain, readnoise
+        As for `search_rows`.
+    threshold : float
+        Distance from the median in standard deviations.
+    only_integrations : bool
+        Compare each difference across integrations only.
+    **facts
+        ``nframes`` and ``excluded`` of `search_rows`.
+    """
+    ramps = _ramps(data, groupdq, gain, readnoise, **facts)
+    clip_jumps(ramps, threshold, only_integrations=only_integrations, first=0, last=ramps.npixels)
 
 
-def _search(ramps: Ramps, parameters: JumpParameters, *, single_pass: bool) -> tuple[int, NDArray[np.intp]]:
+def _search(
+    ramps: Ramps, groupdq: NDArray[np.uint8], parameters: JumpParameters, *, single_pass: bool
+) -> tuple[int, NDArray[np.intp]]:
     given = parameters.thresholds
     thresholds = Thresholds(given.many, given.three, given.two, single_pass)
-    work = partial(_search_range, ramps, thresholds, parameters.neighbours)
-    found = _share(work, ramps.npixels, parameters.workers)
-    return sum(hits for hits, _ in found), np.concatenate([seeds for _, seeds in found])
+    work = _row_work(ramps, groupdq, search_rows, thresholds=thresholds, limits=parameters.neighbours)
+    hits, seeds, columns = 0, [np.empty(0, dtype=np.intp)], groupdq.shape[3]
+    for part in sliced(work, cores=parameters.workers):
+        count, (planes, pixels) = part.result
+        hits += count
+        seeds.append(planes * ramps.npixels + (pixels + part.rows.start * columns))
+    return hits, np.concatenate(seeds)
 
 
-def _search_range(
-    ramps: Ramps, thresholds: Thresholds, limits: Neighbours | None, first: int, last: int
-) -> tuple[int, NDArray[np.intp]]:
-    """Flag the hits of a range of pixels; gives their number and the seeds of neighbours."""
+def search_rows(
+    data: NDArray[np.float32],
+    groupdq: NDArray[np.uint8],
+    gain: NDArray[np.float32],
+    readnoise: NDArray[np.float32],
+    *,
+    thresholds: Thresholds,
+    limits: Neighbours | None,
+    **facts: Any,
+) -> tuple[int, tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Set JUMP_DET on the hits of some rows, in place.
+
+    Parameters
+    ----------
+    data : (nints, ngroups, nrows, nx) ndarray of float32, DN
+    groupdq : (nints, ngroups, nrows, nx) ndarray of uint8
+        Updated in place.
+    gain : (nrows, nx) ndarray of float32, electron/DN
+    readnoise : (nrows, nx) ndarray of float32, DN
+    thresholds : Thresholds
+    limits : Neighbours or None
+        Which hits are seeds; None for none.
+    **facts
+        ``nframes`` (int), and ``excluded``: (nints, ngroups) ndarray of bool, the planes that take no part.
+
+    Returns
+    -------
+    count : int
+        Groups with JUMP_DET.
+    seeds : tuple of two (k,) ndarray of intp
+        Of the hits that spread, which of the ``nints * ngroups`` planes, and the flat pixel number in these rows.
+    """
+    ramps = _ramps(data, groupdq, gain, readnoise, **facts)
+    planes = ramps.groupdq.reshape(-1, ramps.npixels)
     count, seeds = 0, [np.empty(0, dtype=np.intp)]
     search = single_pass_hits if thresholds.single_pass else iterative_hits
     with np.errstate(all="ignore"):
-        for pixels in _batches(suspects(ramps, thresholds, first=first, last=last), len(ramps.pairs)):
+        for pixels in _batches(suspects(ramps, thresholds, first=0, last=ramps.npixels), len(ramps.pairs)):
             differences = ramps.columns(pixels)
             pair, column = np.nonzero(search(ramps, pixels, differences, thresholds=thresholds))
-            ramps.groupdq.reshape(-1)[ramps.pair_planes[pair] * ramps.npixels + pixels[column]] |= JUMP
+            planes[ramps.pair_planes[pair], pixels[column]] |= JUMP
             flags = ramps.group_flags(pixels) & JUMP
             marked = np.flatnonzero(flags.any(axis=(0, 1)))
             count += int(np.count_nonzero(flags))
             if limits is not None and marked.size:
                 seeds.append(neighbour_seeds(ramps, pixels[marked], differences[:, marked], limits=limits))
-    return count, np.concatenate(seeds)
+    return count, np.divmod(np.concatenate(seeds), ramps.npixels)
 
 
 def _follow(ramps: Ramps, after_jump: AfterJump) -> None:
@@ -256,40 +342,3 @@ def _follow(ramps: Ramps, after_jump: AfterJump) -> None:
 def _batches(pixels: NDArray[np.intp], npairs: int) -> list[NDArray[np.intp]]:
     size = max(BATCH_BYTES // (4 * max(npairs, 1)), 256)
     return [pixels[start : start + size] for start in range(0, pixels.size, size)]
-
-
-def _share(work: partial, npixels: int, workers: int) -> list:
-    """Call ``work(first, last)`` for equal shares of the pixels, in threads when there is more than one."""
-    bounds = np.linspace(0, npixels, max(workers, 1) + 1).astype(int).tolist()
-    ranges = list(zip(bounds[:-1], bounds[1:]))
-    if len(ranges) == 1:
-        return [work(*ranges[0])]
-    with ThreadPoolExecutor(len(ranges)) as pool:
-        return list(pool.map(lambda share: work(*share), ranges))
-
-
-def worker_count(maximum_cores: str, nrows: int) -> int:
-    """Translate the ``maximum_cores`` parameter.
-
-    Parameters
-    ----------
-    maximum_cores : str
-        A number, 'quarter', 'half' or 'all'; anything else means one.
-    nrows : int
-        Rows of the image, an upper limit.
-
-    Raises
-    ------
-    ValueError
-        If the number is less than 1.
-    """
-    available = os.cpu_count() or 1
-    named = {"quarter": available // 4 or 1, "half": available // 2 or 1, "all": available}
-    text = str(maximum_cores).strip()
-    try:
-        wanted = int(text)
-    except ValueError:
-        wanted = named.get(text, 1)
-    if wanted < 1:
-        raise ParameterError(f"maximum_cores must be at least 1, not {text!r}; use 'none' for one core.")
-    return min(nrows, wanted, available)

@@ -26,7 +26,7 @@ class JumpStep(Step):
     rejection_threshold = Param(4.0, "rejection threshold with four or more differences", ge=0.0, unit="sigma")
     three_group_rejection_threshold = Param(6.0, "rejection threshold with two differences", ge=0.0, unit="sigma")
     four_group_rejection_threshold = Param(5.0, "rejection threshold with three differences", ge=0.0, unit="sigma")
-    maximum_cores = Param("1", "workers that share the rows: a number, 'quarter', 'half', 'all' or 'none'")
+    maximum_cores = Param("1", "processes that share the rows: a number, 'quarter', 'half', 'all' or 'none'")
     flag_4_neighbors = Param(True, "flag the four pixels next to a hit")
     max_jump_to_flag_neighbors = Param(1000.0, "only hits below this flag their neighbours", unit="sigma")
     min_jump_to_flag_neighbors = Param(10.0, "only hits above this flag their neighbours", unit="sigma")
@@ -116,8 +116,9 @@ class JumpStep(Step):
     def _parameters(self, group_time: float, *, nrows: int) -> Any:
         """Translate the parameters of the step: times become numbers of groups."""
         from jwst.jump.after_jump import AfterJump, Neighbours
-        from jwst.jump.jump import JumpParameters, worker_count
+        from jwst.jump.jump import JumpParameters
         from jwst.jump.twopoint import Thresholds
+        from stpipe.parallel import cores_of
 
         spread = Neighbours(self.min_jump_to_flag_neighbors, self.max_jump_to_flag_neighbors)
         return JumpParameters(
@@ -136,7 +137,7 @@ class JumpStep(Step):
             ),
             snowballs=self._snowballs(group_time) if self.expand_large_events else None,
             showers=self._showers(group_time) if self.find_showers else None,
-            workers=worker_count(self.maximum_cores, nrows),
+            workers=cores_of(self.maximum_cores, rows=nrows),
         )
 
     def _snowballs(self, group_time: float) -> Any:

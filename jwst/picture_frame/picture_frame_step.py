@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jwst.stpipe import Step
 from stpipe import Param
-from stpipe.exceptions import InputError, NotBuiltError, Skip
+from stpipe.exceptions import InputError, Skip
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,10 +18,6 @@ __all__ = ["PictureFrameStep"]
 log = logging.getLogger(__name__)
 
 _RAMP_AXES = 4
-_NO_REGIONS = (
-    "picture_frame with mask_science_regions=True needs assign_wcs for NIRSpec, which is not part of this release. "
-    "Set mask_science_regions=False: bright pixels are then still left out by their value (n_sigma)"
-)
 
 
 class PictureFrameStep(Step):
@@ -51,10 +47,10 @@ class PictureFrameStep(Step):
 
         Raises
         ------
-        NotBuiltError
-            Science regions are to be left out.
         InputError
             The exposure or the reference is no full frame.
+        NotBuiltError
+            Science regions are to be left out of an exposure whose world coordinates this release cannot make.
         """
         from jwst.clean_flicker_noise.inputs import own
         from jwst.lib.assignment import unvalidated
@@ -64,20 +60,33 @@ class PictureFrameStep(Step):
         if reason:
             raise Skip(reason)
         with self.reference(model, "pictureframe") as reference:
-            if self.mask_science_regions:
-                raise NotBuiltError(_NO_REGIONS)
             assert reference is not None
             pattern = _checked(reference.array("data", cut=False), reference.name)
         _checked(model.data, "The exposure")
         with unvalidated(model):
-            self._correct(model, pattern)
+            reason = self._correct(model, pattern)
+        if reason:
+            log.error("%s; picture_frame leaves this exposure as it is", reason)
+            model.meta.cal_step.picture_frame = "FAILED"
+            return model
         return self.complete(model)
 
     def planned_refusal(self, parameters: Mapping[str, Any]) -> str:
-        """Say that science regions need a step that is not part of this release."""
-        nirspec = parameters.get("meta.instrument.name") == "NIRSPEC"
-        full = parameters.get("meta.subarray.name") == "FULL"
-        return _NO_REGIONS if nirspec and full and self.mask_science_regions else ""
+        """Say of which exposures this release cannot find the science regions."""
+        full = parameters.get("meta.instrument.name") == "NIRSPEC" and parameters.get("meta.subarray.name") == "FULL"
+        if not self.mask_science_regions or not full:
+            return ""
+        from jwst.clean_flicker_noise.nirspec_steps import regions_refused
+
+        return regions_refused(parameters)
+
+    def planned_references(self, parameters: Mapping[str, Any]) -> list[str]:
+        """Reference types that a run would ask for."""
+        if not self.mask_science_regions or parameters.get("meta.instrument.name") != "NIRSPEC":
+            return list(self.reference_file_types)
+        from jwst.clean_flicker_noise.nirspec_steps import coordinate_types
+
+        return [*self.reference_file_types, *coordinate_types()]
 
     def planned_products(self, parameters: Mapping[str, Any]) -> list[str]:
         """Paths of the result, and of mask and correction where they are saved."""
@@ -86,13 +95,17 @@ class PictureFrameStep(Step):
         extra = [self.planned_path(suffix=suffix, output_file=name) for suffix, saved in wanted.items() if saved]
         return [*extra, *super().planned_products(parameters)]
 
-    def _correct(self, model: Any, data: np.ndarray) -> None:
-        """Correct a model in place."""
+    def _correct(self, model: Any, data: np.ndarray) -> str:
+        """Correct a model in place, or say why that is not possible."""
         import numpy as np
 
+        from jwst.assign_wcs.util import MSAFileError
         from jwst.picture_frame.picture_frame import Pattern, Regions, subtract_from_images, subtract_from_ramps
 
-        mask = self._mask(model)
+        try:
+            mask = self._mask(model)
+        except MSAFileError as error:
+            return f"The science regions cannot be found: {error}"
         regions = Regions.of(mask)
         if not regions.usable:
             log.error("There are no background pixels in the centre, or none at the edge, of the detector")
@@ -106,14 +119,27 @@ class PictureFrameStep(Step):
             subtract_from_images(model.data.reshape(-1, *mask.shape), pattern, regions, planes)
         self._save_product(model, mask.astype(np.float32) if self.save_mask else None, "pctfrm_mask")
         self._save_product(model, removed, "pctfrm_correction")
+        return ""
 
     def _mask(self, model: Any) -> np.ndarray:
         """Mask of the background, from the rate."""
         from jwst.clean_flicker_noise.inputs import draft_rate_of
         from jwst.clean_flicker_noise.scene_mask import scene_mask
 
+        excluded = self._science_regions(model) if self.mask_science_regions else None
         rate = draft_rate_of(model, self.parent) if model.data.ndim == _RAMP_AXES else model.data
-        return scene_mask(rate, None, n_sigma=self.n_sigma)
+        return scene_mask(rate, excluded, n_sigma=self.n_sigma)
+
+    def _science_regions(self, model: Any) -> np.ndarray | None:
+        """Pixels that light of the target can reach; None if it does not fall on the detector."""
+        from jwst.assign_wcs.util import NoDataOnDetectorError
+        from jwst.clean_flicker_noise.nirspec_steps import region_of
+
+        try:
+            return region_of(self, model, shutters=True)
+        except NoDataOnDetectorError as error:
+            log.warning("No science regions are left out: %s", error)
+            return None
 
     def _save_product(self, model: Any, array: np.ndarray | None, suffix: str) -> None:
         """Save a product that belongs to the exposure, if it is there."""

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 _IFU_TYPES = ("NRS_IFU", "MIR_MRS")
 _IFU_LAMP_TYPES = ("NRS_AUTOWAVE", "NRS_LAMP")
 _ONLY_READ = ("data", "zeroframe", "average_dark_current")
+_ONE_CORE = ("1", "none", "one")
 _OPTIONAL = {"OLS_C": "fitopt", "LIKELY": "likely_chisq"}
 
 
@@ -45,7 +46,9 @@ class RampFitStep(Step):
     )
     firstgroup = Param(None, "first group to use, counted from 0", type=int)
     lastgroup = Param(None, "last group to use, counted from 0", type=int)
-    maximum_cores = Param("1", "processes that share the rows: a number, 'quarter', 'half', 'all' or 'none'")
+    maximum_cores = Param(
+        "1", "processes that share the rows ('OLS_C' only): a number, 'quarter', 'half', 'all' or 'none'"
+    )
 
     def process(self, input_model: Any) -> Any:
         """Fit the ramps.
@@ -132,6 +135,8 @@ class RampFitStep(Step):
         from jwst.ramp_fitting.rate_products import exposure_times, read_pattern
 
         if algorithm == "LIKELY":
+            if self.maximum_cores not in _ONE_CORE:
+                log.info("The likelihood fit is done on one core; maximum_cores is for algorithm='OLS_C'")
             return fit_likely(ramps, read_pattern(ramp), self._options(ramp))
         return fit_ramps(ramps, exposure_times(ramp), self._options(ramp))
 

@@ -11,6 +11,7 @@ from jwst.simulation.detectors import Detector, find_detector
 from jwst.simulation.guiders import GUIDER_TYPES, GUIDERS, write_guider_reference
 from jwst.simulation.mappings import Context, Rmap, parkeys, write_context
 from jwst.simulation.modes import default_readout
+from jwst.simulation.nirspec_optics_cache import write_nirspec_optics
 from jwst.simulation.parameter_files import detector1_parameters, write_parameter_file
 from jwst.simulation.readout import READOUT_PATTERNS, Readout, find_readout
 from jwst.simulation.reference_request import ReferenceRequest
@@ -276,6 +277,8 @@ def write_cache(root: str | Path, settings: CacheSettings) -> Path:
     matches = _write_references(root, settings)
     for instrument, found in matches.items():
         found |= _write_parameters(root, instrument, traps=settings.traps)
+    if "NIRSPEC" in matches:
+        matches["NIRSPEC"] |= write_nirspec_optics(_folder(root, "NIRSPEC"))
     for reftype, match in NOT_NEEDED.items():
         if reftype in matches.get("NIRSPEC", {}):
             matches["NIRSPEC"][reftype][match] = "N/A"

@@ -9,6 +9,7 @@ import numpy as np
 
 from jwst.simulation.cosmic_rays import Hits, draw_hits
 from jwst.simulation.detector import make_detector
+from jwst.simulation.nirspec_optics_msa import metafile_name, write_metafile
 from jwst.simulation.ramp import Exposed
 from jwst.simulation.scene import render_scene
 from jwst.simulation.settings import ExposureSettings
@@ -53,7 +54,8 @@ def simulate(settings: ExposureSettings, output_dir: str | Path = ".") -> Simula
     Returns
     -------
     SimulatedExposure
-        The two files. The same settings always give the same pixels.
+        The two files. The same settings always give the same pixels. With exposures of the microshutters comes the
+        file that says which are open (MSAMETFL).
 
     Notes
     -----
@@ -66,6 +68,8 @@ def simulate(settings: ExposureSettings, output_dir: str | Path = ".") -> Simula
     frames = tuple(frames_of(settings, light))
     scene = _Scene(settings, frames, draw_hits(settings, frames[0].detector.reference), light)
     parts = tuple(scene.segment(number, output_dir) for number in range(len(settings.segment_ranges)))
+    if settings.type == "NRS_MSASPEC":
+        write_metafile(output_dir / metafile_name(settings.root))
     first = parts[0]
     return SimulatedExposure(first.path, first.truth_path, settings, parts if len(parts) > 1 else ())
 

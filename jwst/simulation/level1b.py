@@ -11,6 +11,7 @@ import numpy as np
 
 from jwst.simulation.irs2 import NORMAL, REFERENCE
 from jwst.simulation.miri import reference_output
+from jwst.simulation.nirspec_optics_msa import metafile_name
 from jwst.simulation.ramp import Exposed
 from jwst.simulation.settings import ExposureSettings
 from jwst.simulation.subarrays import Subarray
@@ -208,6 +209,8 @@ def _instrument(settings: ExposureSettings) -> dict[str, Any]:
         values |= {"lamp_mode": "IFU" if settings.type == "NRS_IFU" else "FIXEDSLIT", "lamp_state": "OFF"}
         values |= {"gwa_xtilt": 0.35, "gwa_ytilt": 0.13, "gwa_tilt": 39.0}
         values["fixed_slit"] = "S1600A1" if settings.type in ("NRS_FIXEDSLIT", "NRS_BRIGHTOBJ") else None
+    if settings.type == "NRS_MSASPEC":
+        values |= {"msa_metadata_file": metafile_name(settings.root), "msa_metadata_id": 1, "lamp_mode": "MSASPEC"}
     return values
 
 

@@ -21,6 +21,7 @@ _DETECTOR = "META.INSTRUMENT.DETECTOR"
 _EXP_TYPE = "META.EXPOSURE.TYPE"
 _FILTER = "META.INSTRUMENT.FILTER"
 _GRATING = "META.INSTRUMENT.GRATING"
+_LAMP_MODE = "META.INSTRUMENT.LAMP_MODE"
 _PUPIL = "META.INSTRUMENT.PUPIL"
 _READPATT = "META.EXPOSURE.READPATT"
 _SUBARRAY = "META.SUBARRAY.NAME"
@@ -56,20 +57,25 @@ _OWN_PARKEYS: dict[str, dict[str, tuple[str, ...]]] = {
     "NIRISS": {},
     "NIRSPEC": {
         "area": (_EXP_TYPE, _DETECTOR, _FILTER, _GRATING),
+        "chromcorr": (_EXP_TYPE, _FILTER),
         "dark": (_DETECTOR, _READPATT, _SUBARRAY, *_RECTANGLE),
+        "disperser": (_GRATING, _EXP_TYPE),
         "flat": (_DETECTOR, _FILTER, _GRATING, _EXP_TYPE),
+        "fore": (_EXP_TYPE, _FILTER),
         "mask": (_DETECTOR, _SUBARRAY, _READPATT),
         "pictureframe": (_DETECTOR,),
         "refpix": (_DETECTOR, _READPATT),
         "saturation": (_DETECTOR, _SUBARRAY),
         "superbias": (_DETECTOR, _READPATT, _SUBARRAY, *_RECTANGLE),
+        **dict.fromkeys(("camera", "collimator", "fpa", "msa", "msaoper", "ote", "wavelengthrange"), (_EXP_TYPE,)),
+        **dict.fromkeys(("ifufore", "ifupost", "ifuslicer"), (_EXP_TYPE, _LAMP_MODE)),
     },
 }
 
-_TYPES = """abvegaoffset apcorr area barshadow bkg camera collimator cubepar dark dflat disperser distortion drizpars
-emicorr extract1d fflat filteroffset flat fore fpa fringe fringefreq gain ifufore ifupost ifuslicer ipc lastframe
-linearity mask mrsptcorr mrsxartcorr msa msaoper nrm ote pastasoss pathloss persat photom pictureframe psf psfmask
-readnoise refpix regions reset resol rscd saturation sflat sirskernel speckernel specprofile spectrace specwcs
+_TYPES = """abvegaoffset apcorr area barshadow bkg camera chromcorr collimator cubepar dark dflat disperser distortion
+drizpars emicorr extract1d fflat filteroffset flat fore fpa fringe fringefreq gain ifufore ifupost ifuslicer ipc
+lastframe linearity mask mrsptcorr mrsxartcorr msa msaoper nrm ote pastasoss pathloss persat photom pictureframe psf
+psfmask readnoise refpix regions reset resol rscd saturation sflat sirskernel speckernel specprofile spectrace specwcs
 straymask superbias throughput trapdensity trappars tsophot wavecorr wavelengthrange wavemap wcsregions wfssbkg"""
 
 _STEPS = """adaptivetracemodel alignrefs amianalyze amiaverage aminormalize assignmtwcs assignwcs background

@@ -30,6 +30,7 @@ _OPTICS = {
     "NRC_IMAGE": Optics("F200W", "CLEAR"),
     "NRC_TSIMAGE": Optics("F200W", "CLEAR"),
     "NRS_IFU": Optics("F290LP", None, "G395H"),
+    "NRS_MSASPEC": Optics("F290LP", None, "G395M"),
     "NRS_FIXEDSLIT": Optics("F290LP", None, "G395H"),
     "NRS_BRIGHTOBJ": Optics("CLEAR", None, "PRISM"),
     "NIS_IMAGE": Optics("CLEAR", "F150W"),

@@ -200,20 +200,21 @@ def test_a_box_that_does_not_divide_the_image(caplog):
 @pytest.mark.parametrize(
     ("where", "options", "step"),
     [
-        (MAKE.NRS1, {"mask_science_regions": True}, "assign_wcs"),
-        (MAKE.NRS1 | {"type": "NRS_IFU"}, {"mask_science_regions": True}, "assign_wcs"),
+        (MAKE.NIRISS | {"type": "NIS_SOSS"}, {"background_method": "median_image"}, "bkg_subtract"),
         (MAKE.NRS1 | {"type": "NRS_BRIGHTOBJ"}, {"background_method": "median_image"}, "white_light"),
         (MAKE.NIRCAM | {"type": "NRC_TSGRISM"}, {"background_method": "median_image"}, "extract_2d"),
         (MAKE.NIRCAM | {"type": "NRC_TSIMAGE"}, {"background_method": "median_image"}, "tso_photometry"),
     ],
-    ids=["slits", "ifu", "bright object", "grism series", "image series"],
+    ids=["soss", "bright object", "grism series", "image series"],
 )
 def test_what_needs_a_step_that_is_not_built(where, options, step):
-    model = exposure((2, 6, 8), where=where)
+    model = exposure((2, 6, 8), where=where, subarray="SUBSTRIP256")
     with pytest.raises(NotBuiltError, match=step):
         call(model, **options)
     planned = CleanFlickerNoiseStep(**options).planned_refusal({"meta.exposure.type": where["type"]})
     assert step in planned
+    assert f"exposures of type {where['type']}," in planned
+    assert "Use background_method='model'" in planned
 
 
 def test_a_time_series_of_miri_is_not_built():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jwst.jump.after_jump import AfterJump, Neighbours
-from jwst.jump.jump import Detector, JumpParameters, detect_jumps, worker_count
+from jwst.jump.jump import Detector, JumpParameters, detect_jumps
 from jwst.jump.large_events import SnowballParameters
 from jwst.lib.dqflags import DO_NOT_USE, NO_GAIN_VALUE
 
@@ -247,22 +247,6 @@ def test_only_events_near_the_edge_need_no_core(at, pixels, rate):
     _, rates, counts = snowball(radius=6, core=0, at=at, nints=1)
     assert counts[2] == [0, pixels]
     assert rates[1] == pytest.approx(rate)
-
-
-@pytest.mark.parametrize(
-    ("text", "cpus", "expected"),
-    [("1", 8, 1), ("3", 8, 3), ("99", 8, 8), ("quarter", 8, 2), ("half", 8, 4), ("all", 8, 8), ("none", 8, 1)]
-    + [("one", 8, 1), ("quarter", 2, 1), ("many", 8, 1)],
-)
-def test_number_of_workers(monkeypatch, text, cpus, expected):
-    monkeypatch.setattr("jwst.jump.jump.os.cpu_count", lambda: cpus)
-    assert worker_count(text, 64) == expected
-    assert worker_count(text, 1) == 1
-
-
-def test_no_worker_is_an_error():
-    with pytest.raises(ValueError, match="maximum_cores must be at least 1"):
-        worker_count("0", 64)
 
 
 @pytest.mark.parametrize("nframes", [0, -1])

@@ -12,7 +12,7 @@ from stdatamodels.jwst import datamodels
 from jwst.picture_frame import PictureFrameStep
 from jwst.picture_frame.picture_frame import SIZE, Pattern, Regions, subtract_from_images, subtract_from_ramps
 from jwst.ramp_fitting.ramp_fit_step import RampFitStep
-from stpipe.exceptions import InputError, NotBuiltError
+from stpipe.exceptions import InputError
 
 PARITY = Path(__file__).parents[2] / "parity"
 
@@ -177,12 +177,12 @@ def test_no_background(reference, caplog):
     assert "no background pixels" in caplog.text
 
 
-def test_science_regions_are_not_built(reference):
-    with pytest.raises(NotBuiltError, match="mask_science_regions=False"):
-        call(small(), reference, mask_science_regions=True)
-    parameters = {"meta.instrument.name": "NIRSPEC", "meta.subarray.name": "FULL"}
-    assert "assign_wcs" in PictureFrameStep().planned_refusal(parameters)
+def test_science_regions_of_images_are_not_built():
+    parameters = {"meta.instrument.name": "NIRSPEC", "meta.subarray.name": "FULL", "meta.exposure.type": "NRS_IMAGE"}
+    assert "mask_science_regions=True needs them" in PictureFrameStep().planned_refusal(parameters)
+    assert not PictureFrameStep(mask_science_regions=False).planned_refusal(parameters)
     assert not PictureFrameStep().planned_refusal(parameters | {"meta.subarray.name": "SUBS200A1"})
+    assert not PictureFrameStep().planned_refusal(parameters | {"meta.exposure.type": "NRS_IFU"})
 
 
 def test_wrong_sizes(reference):

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from jwst.ramp_fitting.columns import column_products, column_sums
 from jwst.ramp_fitting.ramp_fit import fit_ramps
 from jwst.ramp_fitting.ramp_inputs import FitOptions, Ramps, RampTimes
+from stpipe.exceptions import ParameterError
+from tests.jwst.ramp_fitting.test_likely_step import call, make_ramp
 from tests.jwst.sharing import exposure, share_rows, waited_for
 
 TIMES = RampTimes(10.73, 2.68, 4, 1)
@@ -33,7 +35,8 @@ def check(scene, backend="processes", slices=8, **options):
     one, flags = fit(scene, **options)
     with share_rows(backend, slices=slices) as shares:
         two, flags_of_two = fit(scene, **options, cores=2)
-    assert [share[:2] for share in shares] == [("ramp_fit", 2)] and shares[0][2] > 1
+    assert [share[:2] for share in shares] == [("ramp_fit", 2)]
+    assert shares[0][2] > 1
     assert_same_bits(one.exposure, two.exposure)
     assert_same_bits(one.integrations, two.integrations)
     np.testing.assert_array_equal(flags, flags_of_two)
@@ -80,7 +83,8 @@ def test_optional_results(ngroups):
     results = check(scene, optional_results=True).optional
     assert results.slope.shape[1] == (1 if ngroups < 3 else results.slope.shape[1])
     if ngroups > 2:
-        assert results.slope.shape[1] > 1 and results.crmag.shape[1] > 0
+        assert results.slope.shape[1] > 1
+        assert results.crmag.shape[1] > 0
 
 
 def test_optional_results_without_any_jump():
@@ -133,3 +137,29 @@ def test_columns_do_not_depend_on_their_neighbours(length, width, offset, fortra
     np.testing.assert_array_equal(column_products(matrix[0], part), column_products(matrix[0], columns)[where])
     np.testing.assert_array_equal(column_sums(part), column_sums(columns)[where])
     np.testing.assert_allclose(column_products(matrix, part), matrix @ part, rtol=1e-9, atol=1e-6)
+
+
+def test_the_step_hands_the_number_of_cores_on(monkeypatch):
+    monkeypatch.setenv("STPIPE_DISABLE_CRDS_STEPPARS", "true")
+    one = call(make_ramp())
+    with share_rows() as shares:
+        two = call(make_ramp(), maximum_cores="all")
+    assert [share[:2] for share in shares] == [("ramp_fit", 2)]
+    for product, other in zip(one, two, strict=True):
+        for name in ("data", "dq", "err", "var_poisson", "var_rnoise"):
+            np.testing.assert_array_equal(getattr(product, name), getattr(other, name), err_msg=name)
+
+
+def test_the_likelihood_fit_says_that_it_uses_one_core(monkeypatch, caplog):
+    monkeypatch.setenv("STPIPE_DISABLE_CRDS_STEPPARS", "true")
+    with share_rows() as shares, caplog.at_level("INFO"):
+        call(make_ramp(), maximum_cores="all", algorithm="LIKELY")
+    assert not shares
+    assert "The likelihood fit is done on one core" in caplog.text
+
+
+@pytest.mark.parametrize("cores", ["0", "-1"])
+def test_no_core_is_an_error(monkeypatch, cores):
+    monkeypatch.setenv("STPIPE_DISABLE_CRDS_STEPPARS", "true")
+    with pytest.raises(ParameterError, match=f"maximum_cores must be at least 1, not '{cores}'"):
+        call(make_ramp(), maximum_cores=cores)
