@@ -40,12 +40,14 @@ def image_quality(context):
 
 
 def series_quality(context):
-    """Scatter from integration to integration of the total count rate, in per cent."""
+    """Scatter of the brightest per cent of the pixels from integration to integration, in per cent."""
     from jwst import datamodels
 
-    name = context["rate"].meta.filename.replace("_rate", "_rateints")
+    rate = context["rate"]
+    name = rate.meta.filename.replace("_rate", "_rateints")
+    bright = rate.data > np.nanpercentile(rate.data, 99)
     with datamodels.open(os.path.join(context["output_dir"], name)) as rateints:
-        totals = np.nansum(rateints.data, axis=(1, 2))
+        totals = np.nansum(rateints.data[:, bright], axis=1)
     scatter = round(100.0 * float(totals.std() / totals.mean()), 3)
     store_fact("scatter_percent", scatter)
     context.setdefault("quality", {})["scatter_percent"] = scatter
