@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from stpipe.exceptions import InputError
-from stpipe.library_members import expanded, is_uri, member_path
+from stpipe.library_members import expanded, lies_outside, member_path
 
 __all__ = ["association_items", "file_items"]
 
@@ -86,15 +86,12 @@ def _members(product: Any, what: str) -> list[Mapping[str, Any]]:
 
 def _member(name: str, folder: str | None, what: str, *, allow_outside: bool) -> str:
     """Path of a member; one of a file must lie in its folder."""
-    path = member_path(name, folder or "")
-    if folder is not None and not allow_outside and not is_uri(path):
-        top = os.path.abspath(folder)
-        if os.path.commonpath([top, os.path.abspath(path)]) != top:
-            raise InputError(
-                f"{what}: the member {name} lies outside of the folder of the association; "
-                "give allow_outside=True if you trust it"
-            )
-    return path
+    if folder is not None and not allow_outside and lies_outside(name, folder):
+        raise InputError(
+            f"{what}: the member {name} lies outside of the folder of the association; "
+            "give allow_outside=True if you trust it"
+        )
+    return member_path(name, folder or "")
 
 
 def file_items(path: str | os.PathLike[str], *, allow_outside: bool = False) -> tuple[Any, Groups]:

@@ -13,6 +13,7 @@ __all__ = [
     "first_product",
     "free_name",
     "is_uri",
+    "lies_outside",
     "member_path",
     "plain_copy",
     "portable",
@@ -44,6 +45,21 @@ def member_path(name: str, folder: str) -> str:
         Folder that a relative path starts from.
     """
     return name if is_uri(name) else os.path.join(folder, expanded(name))
+
+
+def lies_outside(name: str, folder: str) -> bool:
+    """Whether a member lies outside of a folder.
+
+    Parameters
+    ----------
+    name : str
+        ``expname``; a URI lies nowhere, which counts as inside.
+    folder : str
+        Folder of the association.
+    """
+    path = member_path(name, folder)
+    top = os.path.abspath(folder)
+    return not is_uri(path) and os.path.commonpath([top, os.path.abspath(path)]) != top
 
 
 def plain_copy(value: Any) -> Any:

@@ -86,7 +86,7 @@ def settle(links: Sequence[Link], states: StateReader) -> None:
         result = link.result
         if link.fails or link.passes:
             result.will_change, result.is_done = False, result.planned_product is not None
-            result.reason = str(result.planned_error) if link.fails else link.passes
+            result.reason = str(result.planned_error).partition("\n")[0] if link.fails else link.passes
             done = done and not link.fails
             result.planned_skip = link.passes if done and not result.is_done else ""
             continue

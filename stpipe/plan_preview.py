@@ -45,8 +45,12 @@ class PreviewRow:
         """Return the cells of the table."""
         change = "yes" if self.will_change else f"no: {self.reason}" if self.reason else "no"
         used = (one for one in self.references if one.file != "N/A")
-        references = dict.fromkeys(f"{one.reftype} {os.path.basename(one.file) or one.remark}" for one in used)
+        references = dict.fromkeys(f"{one.reftype} {_file_text(one)}" for one in used)
         return self.target, self.entry, change, _listed(list(references)), _listed(self.outputs)
+
+
+def _file_text(reference: Any) -> str:
+    return "missing" if reference.origin == "failed" else os.path.basename(reference.file) or reference.remark
 
 
 @dataclass(frozen=True, repr=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from types import SimpleNamespace
@@ -149,8 +149,16 @@ def _judge(link: Link, step: Any, planned: PlannedStep, exposure: Any, policy: P
         return
     failed = [one for one in link.result.planned_references if one.origin == "failed"]
     if failed:
-        texts = dict.fromkeys(f"{one.reftype}: {one.remark}" for one in failed)
-        link.result.planned_error = RunError(f"{link.result.label}: no reference: " + "; ".join(texts))
+        link.result.planned_error = RunError(f"{link.result.label}: no reference{_remarks(failed)}")
+
+
+def _remarks(failed: Sequence[Any]) -> str:
+    """Return what is wrong with references: of one in the same line, of several their types and then each in a line."""
+    texts = list(dict.fromkeys(f"{one.reftype}: {one.remark}" for one in failed))
+    if len(texts) == 1:
+        return f": {texts[0]}"
+    types = ", ".join(dict.fromkeys(one.reftype for one in failed))
+    return "".join((f" for {types}", *(f"\n  {text}" for text in texts)))
 
 
 def _not_for(step: Any, exposure: Any) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from stpipe.exceptions import GroupNotFoundError, Problem, RecipeDefinitionError, StepNotFoundError
@@ -39,6 +40,12 @@ class Recipe:
         Modules for its Python texts.
     code : tuple of Problem
         Places that need ``allow_code``.
+    definition : Definition or None
+        What it was made from.
+    py_dir : str or None
+        Folder of modules that it was loaded with.
+    ident : str
+        Identity, also in other processes.
     """
 
     name: str
@@ -49,6 +56,13 @@ class Recipe:
     parser: str | None = None
     imports: tuple[str, ...] = ()
     code: tuple[Problem, ...] = ()
+    definition: Definition | None = None
+    py_dir: str | None = None
+    ident: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send the definition to another process, which checks and compiles it again, once."""
+        return _received, (self.definition, self.name, self.py_dir, self.ident)
 
     def check_groups(self, names: Sequence[str]) -> None:
         """Raise GroupNotFoundError if one of the groups is not there."""
@@ -110,7 +124,18 @@ def _load(name: str, loader: str | None, parent: str | None, py_dir: str | None)
                 f"the loader gave a {type(definition).__name__} for the recipe {name!r}, not a mapping of groups"
             )
         with import_path(folder_of(definition)):
-            return recipe_from(definition, name)
+            return replace(recipe_from(definition, name), py_dir=py_dir)
+
+
+def _received(definition: Definition, name: str, py_dir: str | None, ident: str) -> Recipe:
+    """Return the recipe that another process has sent."""
+    from stpipe import caches
+
+    def make() -> Recipe:
+        with import_path(py_dir, folder_of(definition)):
+            return replace(recipe_from(definition, name), py_dir=py_dir, ident=ident)
+
+    return caches.recipe.get(("received", ident), make)
 
 
 def recipe_from(definition: Mapping[str, Any], name: str) -> Recipe:
@@ -128,8 +153,8 @@ def recipe_from(definition: Mapping[str, Any], name: str) -> Recipe:
     RecipeDefinitionError, StepNotFoundError
         As `load_recipe`.
     """
-    made = definition if isinstance(definition, Definition) else Definition(definition)
-    made = _from_parameter_file(made)
+    given = definition if isinstance(definition, Definition) else Definition(definition)
+    made = _from_parameter_file(given)
     problems = list(_shape_problems(made))
     groups: dict[str, tuple[Entry, ...]] = {}
     missing: list[tuple[Problem, str]] = []
@@ -146,7 +171,7 @@ def recipe_from(definition: Mapping[str, Any], name: str) -> Recipe:
     imports = made.get("imports") or []
     return Recipe(
         name, groups, made.file, folder_of(made), made.get("description"), made.get("parser"),
-        (imports,) if isinstance(imports, str) else tuple(imports), code,
+        (imports,) if isinstance(imports, str) else tuple(imports), code, given,
     )  # fmt: skip
 
 

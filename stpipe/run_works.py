@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from stpipe.attempts import take_attempts
@@ -65,8 +65,9 @@ class RecipeWork(Work):
         return run.context.get("result")
 
     def __getstate__(self) -> tuple[Any, ...]:
-        """Without what has been prepared."""
-        return (self.request, self.label, dict(self.data))
+        """Without what has been prepared, but with the recipe as it was loaded here."""
+        asked = self.request.resolved()
+        return (replace(asked, name=asked.load()), self.label, dict(self.data))
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.request, self.label, self.data = state

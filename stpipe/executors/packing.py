@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import os
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from stpipe.executors.stored import PrivateFolder, Stored, is_model, open_stored, save_aside
 
-__all__ = ["Loader", "Packer", "pack_parameters", "refers_to_main"]
+__all__ = ["Loader", "Packer", "Tokens", "pack_parameters", "refers_to_main"]
 
 Token = tuple[str, str, str | None]
+Tokens = dict[int, tuple[Any, Token]]
+"""Identity of a model to itself, which keeps the identity from being used again, and what stands for it."""
 
 
 class Packer:
@@ -34,11 +36,18 @@ class Packer:
     """
 
     def __init__(self, folder: str, extension: str = ".fits", known: Mapping[int, str] | None = None) -> None:
+        self._shared: Tokens | None = None
+        self._own: frozenset[int] = frozenset()
         self._folder = folder
         self._extension = extension
         self._known = known or {}
         self.sent: dict[str, Any] = {}
-        self._tokens: dict[int, Token] = {}
+        self._tokens: Tokens = {}
+
+    def share(self, tokens: Tokens, *, but: Iterable[Any]) -> None:
+        """Save models once for several packers, such as overrides of references; but not these."""
+        self._shared = tokens
+        self._own = frozenset(map(id, but))
 
     def pack(self, value: Any) -> bytes:
         """Return a value as bytes; models in it are saved.
@@ -57,11 +66,13 @@ class Packer:
                 self.sent[model.path] = model
                 return "stored", model.path, model.name
             model = model.open()
-        if id(model) not in self._tokens:
+        tokens = self._tokens if self._shared is None or id(model) in self._own else self._shared
+        if id(model) not in tokens:
             path = save_aside(model, self._folder, self._extension)
-            self.sent[path] = model  # which also keeps its identity from being used again
-            self._tokens[id(model)] = ("stored", path, getattr(model.meta, "filename", None))
-        return self._tokens[id(model)]
+            tokens[id(model)] = model, ("stored", path, getattr(model.meta, "filename", None))
+        token = tokens[id(model)][1]
+        self.sent[token[1]] = model
+        return token
 
     def _token(self, value: Any) -> Token | None:
         return self.token(value) if isinstance(value, Stored) or is_model(value) else None
@@ -77,12 +88,11 @@ class Packer:
         return ("known", path, None) if path else ("text", f"<{type(value).__name__}>", None)
 
     def remove_sent(self) -> None:
-        """Remove the files of what was saved here, but not of what had been saved before."""
+        """Remove the files of what was saved here, but not of what had been saved before, or is shared."""
         import shutil
 
-        for path, model in self.sent.items():
-            if not isinstance(model, Stored):
-                shutil.rmtree(os.path.dirname(path), ignore_errors=True)
+        for _, (_, path, _) in self._tokens.values():
+            shutil.rmtree(os.path.dirname(path), ignore_errors=True)
 
 
 def _dumps(value: Any, token: Callable[[Any], Token | None]) -> bytes:

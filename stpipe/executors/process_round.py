@@ -19,6 +19,7 @@ from stpipe.exceptions import CanceledError, RunError, WorkerCrashed
 from stpipe.executors import Control, Finished, tell_to_stop
 from stpipe.executors.job import Job
 from stpipe.executors.order import Answer
+from stpipe.executors.packing import Tokens
 from stpipe.executors.pool import Worker, pool, stop
 from stpipe.executors.preloading import modules_of
 from stpipe.executors.sending import make_order
@@ -62,6 +63,7 @@ class ProcessRound:
         self._finished = finished
         self._control = control
         self._folder = PrivateFolder()
+        self._shared: Tokens = {}
         self._free: list[Worker] = []
         self._busy: dict[Worker, Job] = {}
         self._paused: list[tuple[float, Job]] = []
@@ -113,7 +115,7 @@ class ProcessRound:
     def _begin(self, job: Job) -> None:
         """Send a job to a worker, or keep it here where that cannot be."""
         try:
-            order = make_order(job, self._folder, self._control)
+            order = make_order(job, self._folder, self._shared, self._control)
         except Exception as error:
             self._do_here(job, f"{type(error).__name__}: {error}")
             return

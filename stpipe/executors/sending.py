@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from stpipe.exceptions import RunError
 from stpipe.executors import Control
 from stpipe.executors.job import Job
 from stpipe.executors.order import Order
-from stpipe.executors.packing import Packer, refers_to_main
+from stpipe.executors.packing import Packer, Tokens, refers_to_main
 from stpipe.executors.stored import PrivateFolder
 from stpipe.executors.surroundings import Surroundings
 from stpipe.references import current_session
@@ -18,7 +19,7 @@ from stpipe.references import current_session
 __all__ = ["make_order"]
 
 
-def make_order(job: Job, folder: PrivateFolder, control: Control) -> Order:
+def make_order(job: Job, folder: PrivateFolder, shared: Tokens, control: Control) -> Order:
     """Pack a job, in the surroundings of now; models in it are saved the first time.
 
     Parameters
@@ -27,6 +28,8 @@ def make_order(job: Job, folder: PrivateFolder, control: Control) -> Order:
         What is to be done.
     folder : PrivateFolder
         For models.
+    shared : dict
+        Models that several jobs have in common, such as overrides; saved once.
     control : Control
         Of the run.
 
@@ -36,7 +39,7 @@ def make_order(job: Job, folder: PrivateFolder, control: Control) -> Order:
         It cannot be sent; the text says why.
     """
     if job.packer is None:
-        _pack(job, folder)
+        _pack(job, folder, shared)
     session, token = current_session(), control.token
     deadline, timeout = (token.deadline, token.timeout) if token is not None else (None, None)
     return Order(
@@ -53,9 +56,11 @@ def make_order(job: Job, folder: PrivateFolder, control: Control) -> Order:
     )
 
 
-def _pack(job: Job, folder: PrivateFolder) -> None:
+def _pack(job: Job, folder: PrivateFolder, shared: Tokens) -> None:
     work = job.task.work
     packer = Packer(folder.path, _extension(work))
+    inputs = (one if isinstance(one, list | tuple) else (one,) for one in job.task.args)
+    packer.share(shared, but=chain.from_iterable(inputs))
     opener = work.opener()
     task = replace(job.task, policy=replace(job.task.policy, when=None))  # which has been asked
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stpipe import caches
+from stpipe import caches, load_recipe
 from stpipe.runner import run
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -26,6 +26,26 @@ def test_k2_r30_after_clearing_a_worker_reads_the_recipe_again(recipes):
     caches.loader.clear_recipes()
     caches.file.clear()
     assert result_of(recipes, 5) == 5
+
+
+def test_r30_a_worker_runs_the_recipe_that_was_loaded_here(recipes):
+    """Also where the file has changed since, and for a recipe that is an object."""
+    recipes.write("steps:\n- {step: set, in: {set: {result: 1}}}\n")
+    assert run("r").result == 1
+    assert result_of(recipes, 2) == 1
+    loaded = load_recipe("r")
+    recipes.write("nothing: here\n")
+    runner = run(loaded, executor="processes", workers=2)
+    assert (runner.status, runner.result) == ("successful", 1)
+    assert not runner.stderr.read()
+
+
+def test_r30_functions_of_the_folder_of_a_recipe_are_found_in_a_worker(recipes):
+    recipes.write("def f(context):\n    return 7\n", "d/mod_of_recipe.py")
+    recipes.write("def g(context):\n    return context['result'] + 1\n", "e/mod_of_dir.py")
+    recipes.write("steps:\n- mod_of_recipe.f\n- mod_of_dir.g\n", "d/q.yaml")
+    runner = run("d/q", executor="processes", workers=2, py_dir="e")
+    assert (runner.status, runner.result) == ("successful", 8), runner.exception
 
 
 def test_k3_r29_no_cache_of_a_project_holds_in_a_worker(recipes):

@@ -148,11 +148,19 @@ def test_models_opened_by_no_step_class_need_one(inputs, monkeypatch):
 
 
 def test_override_models_reach_the_workers_and_come_back_as_themselves(inputs):
-    extra = steps.Model("extra.json", 100.0)
+    saved = []
+
+    class Counted(steps.Model):
+        def save(self, path, *args, **kwargs):
+            saved.append(path)
+            return super().save(path, *args, **kwargs)
+
+    extra = Counted("extra.json", 100.0)
     runner = stpipe.run(steps.Extra, inputs[:2], executor="processes", workers=2, override_extra=extra)
     assert [model.value for model in runner.result.values()] == [102, 103]
     assert runner.parameters["override_extra"][0] is extra
     assert extra.meta.filename == "extra.json"
+    assert len(saved) == 1
 
 
 def test_r7_output_of_workers_is_that_of_the_run_and_the_target(inputs):
@@ -350,8 +358,10 @@ def test_an_executor_can_be_given_as_an_object(inputs):
 
 
 def test_runs_in_two_threads_have_their_own_workers(inputs):
-    thread, runner = stpipe.run_async(steps.Odd, inputs[:3], executor="processes", workers=2, how="sleep", seconds=0.3)
+    thread, runner = stpipe.run_async(steps.Odd, inputs[:3], executor="processes", workers=2, how="sleep", seconds=2.0)
+    next(event for event in runner.events if event.event == "step_target_start" and event.target == "v2.json")
     other = stpipe.run(steps.Looks, inputs[3:5], executor="processes", workers=2)
+    assert not runner.is_final
     thread.join()
     assert runner.status == other.status == "successful"
     mine = {event.pid for event in runner.events if event.event == "step_target_success"}
