@@ -7,7 +7,6 @@
         ├── StpipeExitException             its own exit_status (64: no data on detector)
         ├── ValidationError                 1   a configuration that cannot be used
         │   └── ParameterError (ValueError) 1   a parameter: wrong name, type or value
-        ├── StepNotFoundError               1   no step of that name, alias or path
         ├── InputError (ValueError)         1   an input that is no usable exposure
         │   └── MissingMetadataError (TypeError) 1   an input without a value that a step cannot do without
         ├── NotBuiltError                   1   a step or option that this release does not have yet
@@ -15,6 +14,7 @@
         ├── LookupFailure                   1   why one reference could not be found
         │   └── ReferenceServiceError       1   CRDS cannot be asked (also a crds CrdsError)
         ├── RunError                        1   a run that cannot start, or cannot go on
+        │   ├── StepNotFoundError           1   no step of that name, alias or path
         │   ├── RecipeNotFoundError         1   no recipe of that name in any of the places looked in
         │   ├── RecipeDefinitionError       4   a recipe that cannot be used; each problem with file, line, column
         │   ├── GroupNotFoundError          4   a recipe or an inventory has no such group
@@ -113,7 +113,11 @@ class ParameterError(ValidationError, ValueError):
     """A parameter has an unknown name, a wrong type or a value that is not allowed."""
 
 
-class StepNotFoundError(StpipeException):
+class RunError(StpipeException):
+    """A run cannot start, or cannot go on."""
+
+
+class StepNotFoundError(RunError):
     """No step has that alias, class path or parameter file."""
 
 
@@ -131,10 +135,6 @@ class NotBuiltError(StpipeException):
 
 class OutputError(StpipeException, OSError):
     """A product cannot be written."""
-
-
-class RunError(StpipeException):
-    """A run cannot start, or cannot go on."""
 
 
 class RecipeNotFoundError(RunError):

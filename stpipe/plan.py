@@ -20,6 +20,7 @@ from stpipe.plan_links import Link, settle
 from stpipe.plan_steps import Place
 from stpipe.policy import Policy
 from stpipe.product_state import StateReader
+from stpipe.step_result import StepResult
 
 if TYPE_CHECKING:
     from stpipe.events import Callback
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from stpipe.run_request import RunRequest
     from stpipe.runner import Runner
 
-__all__ = ["Plan"]
+__all__ = ["Plan", "StepResult"]
 _Targets = str | Iterable[Any] | Callable[[Any], Any] | None
 
 
