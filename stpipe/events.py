@@ -365,14 +365,23 @@ def describe_exception(error: BaseException) -> dict[str, str]:
     return {"type": type(error).__name__, "message": str(error)}
 
 
+_PLAIN = frozenset((str, int, float, bool, type(None)))
+
+
 def plain_data(value: Any) -> Any:
     """Return ``value`` with everything that JSON does not know replaced by a short text."""
-    if value is None or isinstance(value, bool | int | float | str):
+    kind = type(value)
+    if kind in _PLAIN:
         return value
-    if isinstance(value, Mapping):
-        return {str(key): plain_data(item) for key, item in value.items()}
+    if kind is dict or isinstance(value, Mapping):
+        return {
+            key if type(key) is str else str(key): item if type(item) in _PLAIN else plain_data(item)
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset):
         return [plain_data(item) for item in value]
+    if isinstance(value, bool | int | float | str):
+        return value
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    return f"<{type(value).__name__}>"
+    return f"<{kind.__name__}>"

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 BACKEND = "processes"
 """How slices are shared: ``processes`` (forkserver, shared memory) or ``threads`` of this process."""
 
-MINIMUM_BYTES = 32 << 20
+MINIMUM_BYTES = 64 << 20
 """Arrays smaller than this in total are left to one core: sharing them would take as long."""
 
 SLICE_BYTES = 48 << 20
@@ -66,7 +66,8 @@ class RowWork:
         Who wants it, for the log.
     function : callable
         Of an importable module; called with all arrays and constants by name. Its arrays are slices of rows, and may be
-        views with gaps between planes. What it does to a row must not depend on other rows.
+        views with gaps between planes. What it does to a row must not depend on other rows. It logs nothing, as nobody
+        would hear it in a worker.
     read, updated, written : mapping of str to ndarray or None
         Arrays whose last axis but one is the rows, all of the same number: those that are only read, those that are
         changed in place, and those that are filled. None is handed over as it is.

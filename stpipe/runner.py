@@ -270,14 +270,17 @@ def run(what: Any, inputs: Any = None, **keywords: Any) -> Runner:
 
 def run_async(what: Any, inputs: Any = None, **keywords: Any) -> tuple[threading.Thread, Runner]:
     """Start something; return the thread and its handle at once. Arguments and errors as `run`."""
-    runner = Runner(_request(what, inputs, keywords))
-    thread = threading.Thread(target=copy_context().run, args=(_in_background, runner), name="stpipe-run", daemon=True)
+    runner, released = Runner(_request(what, inputs, keywords)), threading.Event()
+    arguments = (_in_background, runner, released)
+    thread = threading.Thread(target=copy_context().run, args=arguments, name="stpipe-run", daemon=True)
     thread.start()
+    released.set()  # only now: the new thread would keep the interpreter to itself for a while
     return thread, runner
 
 
-def _in_background(runner: Runner) -> None:
+def _in_background(runner: Runner, released: threading.Event) -> None:
     """Run in a thread that never dies with a traceback."""
+    released.wait()
     try:
         runner._execute()
     except BaseException as error:

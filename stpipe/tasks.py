@@ -114,8 +114,10 @@ class StepWork(Work):
     def run(self, args: tuple[Any, ...], report: Report) -> Any:
         from stpipe.engine import execute
 
+        is_planned = self.entry and self.prepared is not None and not self.own
         step = self.prepare(args)
-        report.parameters = step.parameter_sources()
+        if not is_planned:  # the result of a plan knows them
+            report.parameters = step.parameter_sources()
         before = step.__dict__.get("event_label")
         step.__dict__["event_label"] = self.label
         try:

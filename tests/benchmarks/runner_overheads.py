@@ -64,6 +64,7 @@ threads = []
 def start():
     threads.append(stpipe.run_async(nothing)[0])
 stpipe.run(NoopStep, 1), start()
+threads[0].join()
 times = []
 for _ in range(30):
     times.append(seconds(start))

@@ -123,6 +123,16 @@ def test_unusable_pixels():
     assert values(fit_ramps(make_ramps(ramp), TIMES).exposure)[0] == pytest.approx(1.010979, rel=2e-6)
 
 
+@pytest.mark.parametrize("pixels", [1, 3])
+def test_photon_noise_of_a_ramp_with_a_nan_is_that_of_its_other_differences(pixels):
+    """Equal to the released pipeline."""
+    ramps = np.tile(LINE, (pixels, 1, 1))
+    ramps[0, 0, 3] = np.nan
+    result = fit_ramps(make_ramps(ramps), TIMES)
+    np.testing.assert_allclose(result.exposure.var_poisson, 0.01111111, rtol=2e-6)
+    np.testing.assert_allclose(result.integrations.var_poisson, 0.01111111, rtol=2e-6)
+
+
 TWO = [np.arange(5) * 10.0, np.arange(5) * 20.0]
 
 

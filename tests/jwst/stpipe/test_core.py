@@ -12,7 +12,7 @@ import jwst
 from jwst.datamodels import ModelContainer
 from jwst.stpipe import Pipeline, Step
 from jwst.stpipe.core import JwstPipeline, JwstStep
-from stpipe.exceptions import NotBuiltError, Skip
+from stpipe.exceptions import Skip
 
 
 class AddOne(Step):
@@ -386,9 +386,3 @@ class TestAssociationId:
         pipe = Both()
         pipe.asn_id = "o003"
         assert pipe.one.add_asn_id_to_output_name(None) == "o003"
-
-
-@pytest.mark.parametrize("name", ["load_as_level2_asn", "load_as_level3_asn"])
-def test_associations_are_not_built(name):
-    with pytest.raises(NotBuiltError, match="jwst.associations"):
-        getattr(AddOne(), name)({})
