@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -53,8 +54,9 @@ def test_the_example_of_plans(place, darks):
     assert jump[exposure].parameters["rejection_threshold"] == (12.0, "keyword")
     assert jump["b_dark_current.fits"].parameters["maximum_cores"] == ("none", "inventory")
     assert set(get_facts(plan, "ExposureType").values()) == {"NRC_IMAGE"}
-    rate, _ = ramp[exposure].result
-    assert rate.meta.cal_step.jump == "COMPLETE"
+    with ExitStack() as stack:
+        rate, _ = [stack.enter_context(one) for one in ramp[exposure].result]
+        assert rate.meta.cal_step.jump == "COMPLETE"
 
 
 def test_a_plan_that_is_done_calls_nothing(place, darks):
@@ -65,8 +67,9 @@ def test_a_plan_that_is_done_calls_nothing(place, darks):
     runner = plan.execute()
     assert (runner.status, runner.stats["changed"]) == ("successful", {})
     assert {path: path.stat().st_mtime_ns for path in Path("out").iterdir()} == before
-    rate, rates = ramp["a_dark_current.fits"].result
-    assert (rate.meta.filename, rates.meta.filename) == ("a_0_rampfitstep.fits", "a_1_rampfitstep.fits")
+    with ExitStack() as stack:
+        models = [stack.enter_context(one) for one in ramp["a_dark_current.fits"].result]
+        assert [one.meta.filename for one in models] == ["a_0_rampfitstep.fits", "a_1_rampfitstep.fits"]
 
 
 def test_a_pipeline_as_entry_names_all_its_products(place):
@@ -78,7 +81,8 @@ def test_a_pipeline_as_entry_names_all_its_products(place):
     result = again.results[0]["a_uncal.fits"]
     assert (result.will_change, result.key) == (False, first["a_uncal.fits"].key)
     again.execute()
-    assert result.result.meta.filename == "a_rate.fits"
+    with result.result as model:
+        assert model.meta.filename == "a_rate.fits"
     Path("out/a_rateints.fits").unlink()
     assert [one.will_change for one in plan.copy().results[0].values()] == [True, False]
 
