@@ -28,7 +28,16 @@ HIGHER = {
 }
 """Modules that the one on the left must not import when it is imported."""
 
-PACKAGES_WITHOUT_CORES = {"assign_wcs", "associations", "stpipe", "datamodels", "lib", "pipeline", "scripts", "simulation"}
+PACKAGES_WITHOUT_CORES = {
+    "assign_wcs",
+    "associations",
+    "stpipe",
+    "datamodels",
+    "lib",
+    "pipeline",
+    "scripts",
+    "simulation",
+}
 CORE_IMPORTS = {"numpy", "scipy", "jwst.lib", "stpipe.exceptions", "stpipe.parallel"}
 
 
