@@ -30,3 +30,9 @@ def place(workdir: Path) -> Path:
     as_new()
     yield workdir
     as_new()
+
+
+@pytest.fixture
+def models(fakes):
+    """Three models, ``a_rate.fits`` to ``c_rate.fits``, with the values 0 to 2."""
+    return [fakes.FakeModel(f"{name}_rate.fits", number) for number, name in enumerate("abc")]

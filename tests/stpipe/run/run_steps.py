@@ -6,12 +6,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from stpipe import Param, Pipeline, Skip, Step
 from stpipe.cancel import checkpoint
 
-__all__ = ["Base", "Chatty", "Fails", "Plus", "Skips", "Twice", "Works", "add", "best_time", "fail", "loop", "sleep"]
+__all__ = [
+    "Base", "Chatty", "Fails", "Mixed", "Plus", "Skips", "Twice", "Works", "add", "best_time", "fail", "folder_of",
+    "loop", "sleep",
+]  # fmt: skip
 
 
 class Base(Step):
@@ -28,6 +32,25 @@ class Plus(Base):
     def process(self, value: Any) -> Any:
         """Add."""
         return value + self.amount
+
+
+class Mixed(Base):
+    """Fails for some models."""
+
+    spec = "bad = string(default='b_rate.fits')"
+
+    def process(self, model: Any) -> Any:
+        """Log, store a fact, and fail or return the model."""
+        logging.getLogger("stpipe.test").info("at work on %s", model.meta.filename)
+        self.store_fact("value", model.value)
+        if model.meta.filename == self.bad:
+            raise ValueError("<no>")
+        return model
+
+
+def folder_of(runner: Any) -> Path:
+    """Return the artifacts of a run."""
+    return Path(runner.artifacts)
 
 
 class Twice(Pipeline):

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from stpipe_test_run_steps import Base, Plus, Twice, Works, add, fail, loop
+from stpipe_test_run_steps import Base, Mixed, Plus, Twice, Works, add, fail, folder_of, loop
 
 from stpipe.artifact_files import EventWriter, safe_name, target_name, write_whole
 from stpipe.artifacts import load_runner
@@ -28,28 +28,6 @@ FILES = {
     *("command", "status", "rc", "stdout", "stderr", "events", "facts", "logs", "errors"),
     *("parameters.yaml", "provenance.json"),
 }
-
-
-class Mixed(Base):
-    """Fails for some."""
-
-    spec = "bad = string(default='b_rate.fits')"
-
-    def process(self, model):
-        logging.getLogger("stpipe.test").info("at work on %s", model.meta.filename)
-        self.store_fact("value", model.value)
-        if model.meta.filename == self.bad:
-            raise ValueError("<no>")
-        return model
-
-
-@pytest.fixture
-def models(fakes):
-    return [fakes.FakeModel(f"{name}_rate.fits", number) for number, name in enumerate("abc")]
-
-
-def folder_of(runner):
-    return Path(runner.artifacts)
 
 
 def test_the_folder_holds_everything(models):

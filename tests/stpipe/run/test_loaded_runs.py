@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import pytest
-from stpipe_test_run_steps import Base, Chatty, add, loop
+from stpipe_test_run_steps import Chatty, Mixed, add, loop
 
 from stpipe.artifacts import load_runner
 from stpipe.exceptions import InputError, RunError
@@ -18,28 +17,6 @@ READ = (
     *("ident", "parent_ident", "created", "started", "status", "rc", "is_final", "errored", "canceled", "timed_out"),
     *("failed_targets", "stats", "parameters", "fact_names", "artifacts"),
 )
-
-
-class Mixed(Base):
-    """Fails for some."""
-
-    spec = "bad = string(default='b_rate.fits')"
-
-    def process(self, model):
-        logging.getLogger("stpipe.test").info("at work on %s", model.meta.filename)
-        self.store_fact("value", model.value)
-        if model.meta.filename == self.bad:
-            raise ValueError("<no>")
-        return model
-
-
-@pytest.fixture
-def models(fakes):
-    return [fakes.FakeModel(f"{name}_rate.fits", number) for number, name in enumerate("abc")]
-
-
-def folder_of(runner):
-    return Path(runner.artifacts)
 
 
 @pytest.mark.parametrize("what", ["good", "bad", "timeout", "nix"])
