@@ -177,7 +177,8 @@ def _allowed(cores: int, text: str) -> int:
     if os.environ.get("STPIPE_WORKER"):
         from stpipe.executors.worker import cores_allowed
 
-        return 1 if cores_allowed(text) != text else cores
+        cores_allowed(text)  # tells the user of the run, once
+        return 1
     if me.daemon:
         _tell_once(
             f"maximum_cores is {text!r}, but this is a worker process of multiprocessing, which may not start others; "

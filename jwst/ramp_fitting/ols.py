@@ -191,10 +191,11 @@ def _gather(block: Block, times: RampTimes, special: bool, *, everything: bool) 
     pixels, data, flags = [], [], []
     for integration in range(nints):
         groupdq = block.planes("groupdq", integration)
-        where = np.arange(block.size) if everything else flagged_ramps(groupdq, block.windows[integration])
+        samples = block.planes("data", integration)
+        where = np.arange(block.size) if everything else _unusual_ramps(groupdq, samples, block.windows[integration])
         pixels.append(where)
         flags.append(groupdq[:, where])
-        data.append(block.planes("data", integration)[:, where])
+        data.append(samples[:, where])
     samples = np.concatenate([where + i * block.size for i, where in enumerate(pixels)])
     groupdq = np.concatenate(flags, axis=1)
     values = np.concatenate(data, axis=1).astype(np.float64)
@@ -203,6 +204,14 @@ def _gather(block: Block, times: RampTimes, special: bool, *, everything: bool) 
     bad_groups = ((groupdq & np.uint8(DO_NOT_USE | SATURATED)) != 0).sum(0)
     flagged = FlaggedRamps(samples, samples % block.size, groupdq, values, None, bad_groups, saturated.sum(0))
     return _one_group_times(flagged, block, times) if special else flagged
+
+
+def _unusual_ramps(groupdq: np.ndarray, samples: np.ndarray, window: slice) -> np.ndarray:
+    """Ramps (of (ngroups, n) arrays) with unusual flags or a NaN, which the median of all differences does not suit."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        broken = np.flatnonzero(np.isnan(np.add.reduce(samples[window], axis=0)))
+    found = flagged_ramps(groupdq, window)
+    return np.union1d(found, broken) if broken.size else found
 
 
 def _one_group_times(flagged: FlaggedRamps, block: Block, times: RampTimes) -> FlaggedRamps:
