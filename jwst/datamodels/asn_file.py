@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from stpipe.library_members import member_path
@@ -22,7 +23,7 @@ def read_association(path: str | os.PathLike) -> dict[str, Any]:
     Parameters
     ----------
     path : str or Path
-        JSON file; ``~`` and ``$VAR`` are expanded.
+        JSON file; ``~`` and ``$VAR`` are expanded. YAML is deprecated.
 
     Returns
     -------
@@ -33,18 +34,20 @@ def read_association(path: str | os.PathLike) -> dict[str, Any]:
     FileNotFoundError
         There is no such file.
     OSError
-        It is no association.
+        It is no association; the text names every place that is wrong.
     """
-    import json
+    from jwst.associations.exceptions import AssociationNotValidError
+    from jwst.associations.schemas import LEVEL3_SCHEMA, problems
+    from jwst.associations.serialization import read_document
 
-    path = os.path.expandvars(os.path.expanduser(path))
-    with open(path, encoding="utf-8") as file:
-        try:
-            association = json.load(file)
-        except ValueError as error:
-            raise OSError(f"Cannot read ASN file. {path} is not JSON: {error}") from error
-    if not is_association(association):
-        raise OSError(f"Cannot read ASN file. {path} has no list of products.")
+    path = Path(os.path.expandvars(os.path.expanduser(path)))
+    try:
+        association = read_document(path).tree
+    except AssociationNotValidError as error:
+        raise OSError(f"Cannot read ASN file. {error}") from error
+    found = list(problems(association, LEVEL3_SCHEMA))
+    if found:
+        raise OSError(f"Cannot read ASN file. {path} is not valid: {'; '.join(found)}")
     return association
 
 

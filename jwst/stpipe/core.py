@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jwst.lib.assignment import unvalidated
 from jwst.stpipe.inputs import Request, crds_parameters, is_model, native_arrays, refuse_empty, refuse_several, take
 from jwst.stpipe.log_lines import LogLineFormatter
-from stpipe.exceptions import NotBuiltError, Skip
+from stpipe.exceptions import Skip
 from stpipe.parameters import Param
 from stpipe.pipeline import Pipeline
 from stpipe.step import Step
@@ -212,13 +212,45 @@ class JwstStep(Step):
             record_step_status(model, key)
         return model
 
-    def load_as_level2_asn(self, obj: Any) -> Any:
-        """Make a level-2 association of anything; needs associations, which are not part of this release."""
-        raise NotBuiltError("load_as_level2_asn needs jwst.associations, which is not part of this release")
+    def load_as_level2_asn(self, obj: Any, *, allow_outside: bool = False) -> Any:
+        """Make a level-2 association of an input, whose members can be opened from here.
 
-    def load_as_level3_asn(self, obj: Any) -> Any:
-        """Make a level-3 association of anything; needs associations, which are not part of this release."""
-        raise NotBuiltError("load_as_level3_asn needs jwst.associations, which is not part of this release")
+        Parameters
+        ----------
+        obj : str, Path, association, mapping, list, container or model
+            See `jwst.associations.load_as_asn.LoadAsLevel2Asn.load`. Products of exposures are named after
+            ``output_file`` where the step has one.
+        allow_outside : bool, optional
+            Accept relative names that lead out of the folder of the association.
+
+        Returns
+        -------
+        DMSLevel2bBase
+        """
+        from jwst.associations.load_as_asn import LoadAsLevel2Asn, place_members
+
+        asn = LoadAsLevel2Asn.load(obj, basename=self.output_file, allow_outside=allow_outside)
+        place_members(asn, self.input_dir)
+        return asn
+
+    def load_as_level3_asn(self, obj: Any, *, allow_outside: bool = False) -> Any:
+        """Make a level-3 association of an input, whose members can be opened from here.
+
+        Parameters
+        ----------
+        obj, allow_outside
+            As for `load_as_level2_asn`; see `jwst.associations.load_as_asn.LoadAsAssociation.load`.
+
+        Returns
+        -------
+        Association
+            Exposures that come in no association are listed under ``members``, without a product.
+        """
+        from jwst.associations.load_as_asn import LoadAsAssociation, place_members
+
+        asn = LoadAsAssociation.load(obj, allow_outside=allow_outside)
+        place_members(asn, self.input_dir)
+        return asn
 
     def add_asn_id_to_output_name(self, models: Any) -> str | None:
         """Have the names of this step's products carry the id of an association in this run; not its sub-steps'.
