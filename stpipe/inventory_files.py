@@ -162,8 +162,10 @@ def _parsed(path: str, text: str) -> Any:
             raise InputError(f"{path} is not JSON: {error}") from error
     import yaml
 
+    from stpipe.safe_yaml import load_yaml
+
     try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return load_yaml(text)
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not YAML: {error}") from error
 

@@ -216,10 +216,9 @@ class LoadedRunner(Runner):
         """Parameter to ``(value, source)``, as `Runner.parameters`; empty where the end is missing."""
         if self._lacks("parameters.yaml"):
             return {}
-        import yaml
+        from stpipe.safe_yaml import load_yaml
 
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        return _pairs(yaml.load(self._read("parameters.yaml"), Loader=loader)["parameters"])
+        return _pairs(load_yaml(self._read("parameters.yaml"))["parameters"])
 
     @property
     def results(self) -> dict[str, list[Any]]:

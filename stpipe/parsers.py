@@ -61,8 +61,10 @@ def from_yaml_file(args: Sequence[str]) -> dict[str, Any]:
         return {}
     import yaml
 
+    from stpipe.safe_yaml import load_yaml
+
     try:
-        return _mapping(yaml.load(_text_of(path), getattr(yaml, "CSafeLoader", yaml.SafeLoader)), path)
+        return _mapping(load_yaml(_text_of(path)), path)
     except yaml.YAMLError as error:
         raise InputError(f"{path} is no YAML file: {error}") from None
 

@@ -211,9 +211,11 @@ def _read_mapping(path: str) -> Iterator[tuple[str, Any]]:
     """Yield what a YAML file holds; nothing where there is no such file or nothing in it."""
     import yaml
 
+    from stpipe.safe_yaml import load_yaml
+
     try:
         with open(path, "rb") as file:
-            values = yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            values = load_yaml(file.read())
     except FileNotFoundError:
         return
     except (OSError, yaml.YAMLError) as error:

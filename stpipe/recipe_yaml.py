@@ -10,6 +10,7 @@ from typing import Any
 from stpipe.exceptions import Problem, RecipeDefinitionError
 from stpipe.expressions import compile_expression
 from stpipe.python_text import compile_python
+from stpipe.safe_yaml import check_depth, loader_base
 from stpipe.templates import Expression, Literal, PythonText
 
 __all__ = ["ENTRY_KEYS", "Definition", "folder_of", "read_definition", "read_text"]
@@ -67,6 +68,10 @@ def read_text(content: bytes | str, file: str | None = None) -> Definition:
     """
     import yaml
 
+    try:
+        check_depth(content)
+    except yaml.YAMLError as error:
+        raise RecipeDefinitionError.of([Problem(f"is no YAML: {error}", file)]) from None
     loader = _loader_class()(content)
     try:
         root = loader.get_single_node()
@@ -145,9 +150,7 @@ def _place(node: Any) -> Place:
 @lru_cache(maxsize=1)
 def _loader_class() -> Any:
     """Make a safe loader, in C where that is there, that knows the tags of recipes and leaves dates as texts."""
-    import yaml
-
-    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    base: Any = loader_base()
 
     class Loader(base):  # type: ignore[misc]
         """Safe loader of recipes."""

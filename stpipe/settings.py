@@ -107,9 +107,10 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
     import yaml
 
     from stpipe.exceptions import ValidationError
+    from stpipe.safe_yaml import load_yaml
 
     try:
-        values = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        values = load_yaml(path.read_bytes())
     except (OSError, yaml.YAMLError) as error:
         raise ValidationError(f"Settings file {path} cannot be read: {error}") from None
     if values is None:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from stpipe.exceptions import ValidationError
+from stpipe.safe_yaml import load_yaml, loader_base
 
 __all__ = ["ASDF_MAGIC", "dump_asdf", "is_asdf", "plain_tree", "read_tree"]
 
@@ -51,7 +52,7 @@ def read_tree(path: str, content: bytes) -> Any:
 
     try:
         text = content.decode("utf-8")
-        return yaml.load(_tree_text(path, text) if is_asdf(content) else text, Loader=_loader())
+        return load_yaml(_tree_text(path, text) if is_asdf(content) else text, _loader())
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ValidationError(f"Parameter file '{path}' cannot be read: {error}") from error
 
@@ -77,9 +78,7 @@ def _tree_text(path: str, text: str) -> str:
 @lru_cache(maxsize=1)
 def _loader() -> Any:
     """Make a safe loader that maps tags it does not know to plain objects and leaves dates alone."""
-    import yaml
-
-    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    base: Any = loader_base()
 
     class Loader(base):  # type: ignore[misc]
         """Safe loader of parameter files."""
