@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -97,3 +101,76 @@ def test_the_graph_resumes_from_a_rate(night, place):
     assert resumed.result == whole.result
     assert resumed.stats["ok"] == {"graph": 3}
     assert "calwebb_detector1" not in {event.step for event in resumed.events}
+
+
+RECIPE = """
+description: stage 1 and a quick look
+parser: keyvaluepairs
+steps:
+  - step: echo
+    in: {text: "reducing {uncal} with threshold {threshold}"}
+  - step: calwebb_detector1
+    input: "{uncal}"
+    in: {save_results: true, steps: {jump: {rejection_threshold: "{threshold}"}}}
+    retry: {max: 2, sleep: 5, stop_on: [ValidationError]}
+    provides: rate
+  - step: set
+    in: {set: {summary: {exp_type: "{rate.meta.exposure.type}", done: true}}}
+on_failure:
+  - step: echo
+    in: {text: "failed: {run_errors[0][exception]}"}
+"""
+
+
+@pytest.fixture
+def named(night, place, monkeypatch):
+    """The current folder, with the exposures under the names of the specification's examples."""
+    monkeypatch.chdir(place)
+    uncal = next(night.glob(f"{ROOT.format(1)}*_uncal.fits"))
+    for name in ("a_uncal.fits", "jw01_uncal.fits"):
+        shutil.copy(uncal, name)
+    return place
+
+
+def test_the_example_of_the_runner(named, capsys):
+    """Spec running.md §2.1."""
+    r = stpipe.run(
+        "calwebb_detector1", "jw01_uncal.fits", steps={"jump": {"rejection_threshold": 12.0}}, save_results=True
+    )
+    print(f"{r.status}: {r.rc}")
+    for ev in r.events:
+        print(ev["event"], ev["step"], ev["target"])
+    print(r.stats)
+    model = r.result
+    printed = capsys.readouterr().out
+    assert printed.startswith("successful: 0\nrun_start None None\n")
+    assert "step_target_success jump jw01_uncal.fits" in printed
+    assert (model.meta.filename, r.stats["changed"]) == ("jw01_rate.fits", {"jw01_uncal.fits": 1})
+    stpipe.run(
+        "calwebb_detector1", "jw01_uncal.fits", steps={"jump": {"save_results": True}, "ramp_fit": {"skip": True}}
+    )
+
+    stop = threading.Event()
+    ramp = shutil.copy("jw01_jump.fits", "jw01_ramp.fits")
+    thread, r = stpipe.run_async("jump", ramp, cancel_callback=lambda: stop.is_set(), timeout=600)
+    while r.status in ("unstarted", "starting", "running"):
+        assert set(r.stats["ok"]) <= {"jw01_ramp.fits"}
+        time.sleep(0.01)
+    thread.join()
+    assert (r.status, r.stats["ok"]) == ("successful", {"jw01_ramp.fits": 1})
+
+
+def test_the_example_of_recipes(named):
+    """Spec running.md §4.1, and the same from the command line."""
+    Path("reduce.yaml").write_text(RECIPE)
+    ctx = stpipe.run_recipe("reduce", args_in=["uncal=a_uncal.fits", "threshold=12"])
+    again = stpipe.run_recipe("reduce", dict_in={"uncal": "a_uncal.fits", "threshold": 12})
+    assert ctx["summary"] == again["summary"] == {"exp_type": "NRC_IMAGE", "done": True}
+    r = stpipe.run("reduce", context={"uncal": "a_uncal.fits", "threshold": 12})
+    assert (r.status, r.context["summary"]["exp_type"]) == ("successful", "NRC_IMAGE")
+    command = [sys.executable, "-m", "stpipe", "run", "reduce", "uncal=a_uncal.fits", "threshold=12"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, "reducing a_uncal.fits with threshold 12" in done.stderr + done.stdout) == (0, True)
+    bad = subprocess.run([*command[:-2], "uncal=none_uncal.fits", "threshold=12"], capture_output=True, text=True)
+    assert bad.returncode == 2
+    assert "failed: " in bad.stderr + bad.stdout
