@@ -44,6 +44,10 @@ class RunEntry:
         Step class that knows how headers are read.
     results : dict of str to StepResult
         By target; filled by a plan before, or here.
+    prepare : callable or None
+        ``prepare(target) -> StepResult or None``: what is known of a target, asked just before its task is made.
+    ended : callable or None
+        ``ended(target, result)``: takes over the result of a target, which the run then forgets; for very many targets.
     """
 
     label: str
@@ -53,6 +57,8 @@ class RunEntry:
     tells: bool = True
     door: Any = None
     results: dict[str, StepResult] = field(default_factory=dict)
+    prepare: Callable[[Any], StepResult | None] | None = None
+    ended: Callable[[Any, StepResult], None] | None = None
 
     def concerns(self, target: Any) -> bool:
         """Whether it is for a target."""
@@ -217,7 +223,7 @@ class RunLoop:
         for target in targets:
             if count.exceeded:
                 return
-            result = entry.results.get(target.name)
+            result = self._prepared(entry, target)
             if result is not None and result.is_done:
                 self._up_to_date(entry, target, result)
             elif result is not None and result.planned_skip:
@@ -235,6 +241,15 @@ class RunLoop:
                 args = () if current is None else (current,)
                 yield Task(entry.work_for(target), target.name, args, entry.policy)
             first = False
+
+    def _prepared(self, entry: RunEntry, target: Any) -> StepResult | None:
+        """Return what is known of a target before its task."""
+        result = entry.results.get(target.name)
+        if result is None and entry.prepare is not None:
+            result = entry.prepare(target)
+            if result is not None:
+                entry.results[target.name] = result
+        return result
 
     def _wanted(self, entry: RunEntry, target: Any, count: _FailureCount) -> bool:
         """Ask ``when``; whether the task is to be done."""
@@ -311,6 +326,10 @@ class RunLoop:
             before, self._latest[target.name] = self._latest.get(target.name), result
             if before is not None:
                 before.release()
+        if entry.ended is not None:
+            entry.ended(target, result)
+            entry.results.pop(target.name, None)
+            self._latest.pop(target.name, None)
 
 
 @dataclass(slots=True)

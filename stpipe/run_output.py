@@ -10,14 +10,17 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any, TextIO
 
+from stpipe.events import current_target
 from stpipe.log_routing import Sink, routers, sinks
 
 __all__ = ["LOG_FORMAT", "Output", "RunOutput", "TargetOutput", "TextReader", "target_output"]
+
+log = logging.getLogger("stpipe.run")
 
 LOG_FORMAT = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 MOST_IN_MEMORY = 1 << 20
@@ -46,9 +49,12 @@ class Output:
     ----------
     path : str, optional
         File to keep it in from the start, instead of memory.
+    keep : bool, optional
+        False: nothing is kept.
     """
 
-    def __init__(self, path: str | None = None) -> None:
+    def __init__(self, path: str | None = None, *, keep: bool = True) -> None:
+        self._keep = keep or path is not None
         self._lock = threading.Lock()
         self._parts: list[str] = []
         self._size = 0
@@ -60,7 +66,7 @@ class Output:
 
     def write(self, text: str) -> None:
         """Add text."""
-        if not text:
+        if not text or not self._keep:
             return
         with self._lock:
             self._fresh.append(text)
@@ -153,11 +159,18 @@ class RunOutput:
     ----------
     folder : str, optional
         Keep them in the files ``stdout`` and ``stderr`` there.
+    keep : bool, optional
+        False: without a folder only targets get what is written.
+    handler : callable, optional
+        ``handler(target name or None, text)`` for all that is written; one that raises is not called again.
     """
 
-    def __init__(self, folder: str | None = None) -> None:
-        self.stdout = Output(None if folder is None else os.path.join(folder, "stdout"))
-        self.stderr = Output(None if folder is None else os.path.join(folder, "stderr"))
+    def __init__(
+        self, folder: str | None = None, *, keep: bool = True, handler: Callable[[str | None, str], Any] | None = None
+    ) -> None:
+        self._handler = handler
+        self.stdout = Output(None if folder is None else os.path.join(folder, "stdout"), keep=keep)
+        self.stderr = Output(None if folder is None else os.path.join(folder, "stderr"), keep=keep)
 
     def write(self, text: str, *, error: bool = False) -> None:
         """Add text to the run, and to the target of this context."""
@@ -165,6 +178,17 @@ class RunOutput:
         target = _TARGET_OUTPUT.get()
         if target is not None:
             (target.stderr if error else target.stdout).append(text)
+        if self._handler is not None and not error:
+            self._hand_on(text)
+
+    def _hand_on(self, text: str) -> None:
+        handler = self._handler
+        assert handler is not None
+        try:
+            handler(current_target(), text)
+        except Exception as failure:
+            self._handler = None
+            log.error("output_handler failed and is not called again: %s: %s", type(failure).__name__, failure)
 
     @contextmanager
     def collecting(self, loggers: Sequence[str], *, level: int = logging.INFO, prints: bool = False) -> Iterator[None]:

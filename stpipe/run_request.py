@@ -45,6 +45,8 @@ class RunRequest:
     capture_output: bool = False
     show_log: bool = False
     raise_on_failure: bool = False
+    keep_records: bool = True
+    output_handler: Any = None
     loose: Mapping[str, Any] = field(default_factory=dict)
     project: Any = None
     parent_ident: str | None = None
@@ -122,13 +124,15 @@ def _check(request: RunRequest) -> None:
         raise TypeError(f"workers has to be a whole number, not {workers!r}")
     if workers < 1:
         raise ValueError(f"workers has to be at least 1, not {workers}")
-    find_executor(request.setting("executor"), workers).shutdown()
+    executor = find_executor(request.setting("executor"), workers)
+    if executor is not request.setting("executor"):  # which another run may be using
+        executor.shutdown()
     _check_timeout(request.setting("timeout"))
     for name in ("steps", "parameters", "context"):
         value = getattr(request, name)
         if value is not None and not isinstance(value, Mapping):
             raise TypeError(f"{name} has to be a mapping, not {value!r}")
-    for name in ("event_handler", "status_handler", "cancel_callback", "finished_callback"):
+    for name in ("event_handler", "status_handler", "cancel_callback", "finished_callback", "output_handler"):
         value = getattr(request, name)
         if value is not None and not callable(value):
             raise TypeError(f"{name} has to be a function, not {value!r}")

@@ -56,7 +56,7 @@ class RunSession:
         self.request = request
         self.artifacts = self._open_artifacts()
         self.folder = self.artifacts.folder if self.artifacts is not None else None
-        self.output = RunOutput(self.folder)
+        self.output = RunOutput(self.folder, keep=request.keep_records, handler=request.output_handler)
         self.stream = RunStream(runner.ident, self.output.stdout.take_new)
         self.log = EventLog()
         self.stats = RunStats()
@@ -144,7 +144,10 @@ class RunSession:
             stack.enter_context(_watched(self.token))
 
     def _in_processes(self) -> bool:
-        return self.request.setting("executor") == "processes"
+        from stpipe.executors import is_dask
+
+        executor = self.request.setting("executor")
+        return executor == "processes" or is_dask(executor) or getattr(executor, "in_processes", False)
 
     def _loggers(self) -> tuple[str, ...]:
         return ("root",)
@@ -211,7 +214,8 @@ class RunSession:
             self.stream.subscribe(self._caller(callback))
         if self.request.event_handler is not None:
             self.stream.subscribe(self.request.event_handler)
-        self.stream.subscribe(self.log, store=True)
+        if self.request.keep_records:
+            self.stream.subscribe(self.log, store=True)
         if self.artifacts is not None:
             self.stream.subscribe(self.artifacts.store, store=True)
 

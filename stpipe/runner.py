@@ -250,6 +250,9 @@ def run(what: Any, inputs: Any = None, **keywords: Any) -> Runner:
             Identity; folder for records; folder with recipes, inventory and settings; skip what is done already.
         ``capture_output``, ``show_log``, ``raise_on_failure``
             Collect ``print`` output; show the log as the command line does; raise the error at the end.
+        ``keep_records``, ``output_handler``
+            False: events and output are handed on, not kept, for runs of very many targets; ``f(target, text)`` for
+            output as it is written.
         anything else
             A parameter of the step.
 

@@ -8,11 +8,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 from stpipe.exceptions import InputError, NotBuiltError
 
-__all__ = ["BUILDERS", "NO_WCS_TYPES", "SLIT_REFERENCES", "Builder", "Mode", "Settings", "load_wcs"]
+__all__ = [
+    "BUILDERS",
+    "IMAGE_TYPES",
+    "NO_WCS_TYPES",
+    "SLIT_REFERENCES",
+    "Builder",
+    "Mode",
+    "Settings",
+    "image_types",
+    "load_wcs",
+]
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +68,32 @@ NO_WCS_TYPES = frozenset(
     + [f"MIR_{kind}" for kind in ("FLATMRS", "FLATIMAGE", "FLAT-MRS", "FLAT-IMAGE", "FLATMRS-EXT", "FLATIMAGE-EXT")]
     + ["MIR_DARK", "NIS_DARK", "NIS_LAMP", "FGS_SKYFLAT", "FGS_INTFLAT", "FGS_DARK", "NRS_DARK"]
 )
+_IMAGES = {
+    "NIRCam": ("NRC", ("IMAGE", "TACQ", "TACONFIRM", "CORON", "FOCUS", "TSIMAGE")),
+    "MIRI": ("MIR", ("IMAGE", "TACQ", "TACONFIRM", "LYOT", "4QPM", "CORONCAL")),
+    "NIRISS": ("NIS", ("IMAGE", "AMI", "TACQ", "TACONFIRM", "FOCUS")),
+    "FGS": ("FGS", ("IMAGE", "FOCUS")),
+}
+
+
+def image_types(instrument: str) -> tuple[str, ...]:
+    """Types of the exposures of an instrument ("NIRCam", "MIRI", "NIRISS", "FGS") that are images."""
+    prefix, kinds = _IMAGES[instrument]
+    return tuple(f"{prefix}_{kind}" for kind in kinds)
+
+
+IMAGE_TYPES: Mapping[str, str] = MappingProxyType(
+    {exp_type: name.lower() for name in _IMAGES for exp_type in image_types(name)}
+)
+"""Module of the instrument by type of exposure."""
+
+
+def _images(model: Any, references: Mapping[str, Any], settings: Settings) -> None:
+    """Images, also of coronagraphs and target acquisition."""
+    from jwst.assign_wcs.imaging import assign_images
+
+    module = import_module(f"jwst.assign_wcs.{IMAGE_TYPES[Mode.of_model(model).exp_type]}")
+    assign_images(model, module.create_pipeline(model, references))
 
 
 def _slits(model: Any, references: Mapping[str, Any], settings: Settings) -> None:
@@ -80,6 +118,7 @@ BUILDERS: dict[str, Builder] = {
     "NRS_BRIGHTOBJ": Builder(_slits, SLIT_REFERENCES),
     "NRS_MSASPEC": Builder(_slits, SLIT_REFERENCES),
     "NRS_IFU": Builder(_ifu, _IFU_REFERENCES),
+    **dict.fromkeys(IMAGE_TYPES, Builder(_images, ("distortion",))),
 }
 
 
@@ -137,9 +176,9 @@ class Mode:
             return ""
         what = f"{self.exp_type} with the mirror" if self.grating == "MIRROR" else self.exp_type or "unknown"
         return (
-            f"World coordinates (assign_wcs) of {what} exposures are not part of this release; those of NIRSpec fixed "
-            "slits, bright objects, MOS and IFU are. Skip assign_wcs and the steps that need it, or run the public "
-            "pipeline"
+            f"World coordinates (assign_wcs) of {what} exposures are not part of this release; those of NIRCam, MIRI, "
+            "NIRISS and FGS images and of NIRSpec fixed slits, bright objects, MOS and IFU are. Skip assign_wcs and "
+            "the steps that need it, or run the public pipeline"
         )
 
 
@@ -175,6 +214,8 @@ def load_wcs(
         The MSA metadata file is missing or does not describe the exposure.
     NoDataOnDetectorError
         No slit or slice is on the detector.
+    MatchRowError
+        More than one row of the FILTEROFFSET reference is for the filter of the exposure.
     NotBuiltError
         The mode is not part of this release.
     """

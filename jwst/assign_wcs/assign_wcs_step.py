@@ -19,7 +19,7 @@ _MODELS = ("ImageModel", "CubeModel", "IFUImageModel")
 
 
 class AssignWcsStep(Step):
-    """Attach the transform from pixels to the sky and to wavelengths (NIRSpec spectra in this release)."""
+    """Attach the transform from pixels to the sky and to wavelengths (images, NIRSpec spectra)."""
 
     class_alias = "assign_wcs"
     reference_file_types = [  # in this order: it is that of messages and of the log
@@ -75,7 +75,7 @@ class AssignWcsStep(Step):
         InputError
             A reference or a keyword is missing.
         """
-        from jwst.assign_wcs.assign_wcs import Mode, load_wcs
+        from jwst.assign_wcs.assign_wcs import IMAGE_TYPES, Mode, load_wcs
 
         model = self.prepare_output(input_model)
         if type(model).__name__ not in _MODELS:
@@ -93,6 +93,8 @@ class AssignWcsStep(Step):
             load_wcs(model, references, (self.slit_y_low, self.slit_y_high), self.nrs_ifu_slice_wcs)
         finally:
             model.meta.instrument.msa_metadata_file = name
+        if self.sip_approx and mode.exp_type in IMAGE_TYPES:
+            self._approximate(model)
         return self.complete(model)
 
     def planned_refusal(self, parameters: Mapping[str, Any]) -> str:
@@ -114,6 +116,22 @@ class AssignWcsStep(Step):
             level = logging.DEBUG if error.not_found else logging.WARNING
             log.log(level, "No %s reference, which these coordinates do not need: %s", reftype, error.reason)
             return "N/A"
+
+    def _approximate(self, model: Any) -> None:
+        """Write the SIP approximation into the metadata of an image; a warning where there is none."""
+        from jwst.assign_wcs.sip import update_fits_wcsinfo
+
+        try:
+            update_fits_wcsinfo(
+                model,
+                max_pix_error=self.sip_max_pix_error,
+                degree=self.sip_degree,
+                max_inv_pix_error=self.sip_max_inv_pix_error,
+                inv_degree=self.sip_inv_degree,
+                npoints=self.sip_npoints,
+            )
+        except (ValueError, RuntimeError) as error:
+            log.warning("No FITS approximation (SIP) of the world coordinates; the gwcs is not affected: %s", error)
 
     def _resolve_msa_file(self, model: Any) -> None:
         """Put the folder of the input in front of the name of the MSA file."""

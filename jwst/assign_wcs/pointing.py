@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from astropy.modeling.models import Identity, RotationSequence3D, Scale, Shift
 from gwcs.geometry import CartesianToSpherical, SphericalToCartesian
 
+from jwst.assign_wcs.fits_wcs import create_fitswcs, fitswcs_transform_from_model, frame_from_model
 from stpipe.exceptions import InputError, MissingMetadataError
 
-__all__ = ["dva_corr_model", "v23tosky"]
+__all__ = [
+    "compute_roll_ref",
+    "create_fitswcs",
+    "dva_corr_model",
+    "fitswcs_transform_from_model",
+    "frame_from_model",
+    "v23tosky",
+]
 
 _POINTING = ("v2_ref", "v3_ref", "roll_ref", "ra_ref", "dec_ref")
 
@@ -89,3 +99,48 @@ def v23tosky(input_model: Any, wrap_v2_at: float = 180, wrap_lon_at: float = 360
     )
     model.name = "v23tosky"
     return model
+
+
+def compute_roll_ref(
+    v2_ref: float, v3_ref: float, roll_ref: float, ra_ref: float, dec_ref: float, new_v2: float, new_v3: float
+) -> float:
+    """Position angle of V3 at another place of the field.
+
+    Parameters
+    ----------
+    v2_ref, v3_ref : float, arcsec
+        Reference point.
+    roll_ref : float, deg
+        Position angle there.
+    ra_ref, dec_ref : float, deg
+        Where the reference point is on the sky.
+    new_v2, new_v3 : float, arcsec
+        The other place.
+
+    Returns
+    -------
+    float, deg
+        In 0..360.
+    """
+    angles = np.deg2rad([-ra_ref, dec_ref, roll_ref, -v3_ref / 3600, v2_ref / 3600])
+    z, y, x = (_turned(axis) for axis in (2, 1, 0))
+    m = z(angles[0]) @ y(angles[1]) @ x(angles[2]) @ y(angles[3]) @ z(angles[4])
+    v2, v3 = np.deg2rad([new_v2 / 3600, new_v3 / 3600])
+    north = -(m[2, 0] * np.cos(v2) + m[2, 1] * np.sin(v2)) * np.sin(v3) + m[2, 2] * np.cos(v3)
+    crossed = m[0, 0] * m[1, 2] - m[1, 0] * m[0, 2], m[0, 1] * m[1, 2] - m[1, 1] * m[0, 2]
+    return float(np.rad2deg(np.arctan2(crossed[0] * np.cos(v2) + crossed[1] * np.sin(v2), north)) % 360.0)
+
+
+def _turned(axis: int) -> Callable[[float], np.ndarray]:
+    """Passive rotations about an axis: 0 for x, 1 for y, 2 for z."""
+    first, second = (n for n in range(3) if n != axis)
+    sign = -1.0 if axis == 1 else 1.0
+
+    def rotation(angle: float) -> np.ndarray:
+        matrix = np.eye(3)
+        matrix[first, first] = matrix[second, second] = np.cos(angle)
+        matrix[first, second] = sign * np.sin(angle)
+        matrix[second, first] = -matrix[first, second]
+        return matrix
+
+    return rotation

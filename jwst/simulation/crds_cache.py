@@ -9,6 +9,7 @@ from pathlib import Path
 from jwst.simulation.detector import make_detector
 from jwst.simulation.detectors import Detector, find_detector
 from jwst.simulation.guiders import GUIDER_TYPES, GUIDERS, write_guider_reference
+from jwst.simulation.imaging_cache import write_imaging_references
 from jwst.simulation.mappings import Context, Rmap, parkeys, write_context
 from jwst.simulation.modes import default_readout
 from jwst.simulation.nirspec_optics_cache import write_nirspec_optics
@@ -277,6 +278,7 @@ def write_cache(root: str | Path, settings: CacheSettings) -> Path:
     matches = _write_references(root, settings)
     for instrument, found in matches.items():
         found |= _write_parameters(root, instrument, traps=settings.traps)
+        found |= write_imaging_references(_folder(root, instrument), instrument, settings.coverage)
     if "NIRSPEC" in matches:
         matches["NIRSPEC"] |= write_nirspec_optics(_folder(root, "NIRSPEC"))
     for reftype, match in NOT_NEEDED.items():

@@ -240,6 +240,7 @@ def _metadata(segment: _Segment) -> dict[str, dict[str, Any]]:
         },
         "dither": {"primary_type": "NONE", "position_number": 1, "total_points": 1, "x_offset": 0.0, "y_offset": 0.0},
         "aperture": {"name": aperture, "pps_name": aperture},
+        "velocity_aberration": {"scale_factor": 1.0, "va_ra_ref": TARGET[0], "va_dec_ref": TARGET[1]},
         "pointing": {"ra_v1": TARGET[0], "dec_v1": TARGET[1], "pa_v3": 0.0},
         "ephemeris": {"velocity_x_bary": 0.0, "velocity_y_bary": 0.0, "velocity_z_bary": 0.0},
     }

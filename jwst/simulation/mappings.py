@@ -17,11 +17,13 @@ NOT_APPLICABLE = "N/A"
 INSTRUMENTS = ("FGS", "MIRI", "NIRCAM", "NIRISS", "NIRSPEC")
 
 _BAND = "META.INSTRUMENT.BAND"
+_CHANNEL = "META.INSTRUMENT.CHANNEL"
 _DETECTOR = "META.INSTRUMENT.DETECTOR"
 _EXP_TYPE = "META.EXPOSURE.TYPE"
 _FILTER = "META.INSTRUMENT.FILTER"
 _GRATING = "META.INSTRUMENT.GRATING"
 _LAMP_MODE = "META.INSTRUMENT.LAMP_MODE"
+_MODULE = "META.INSTRUMENT.MODULE"
 _PUPIL = "META.INSTRUMENT.PUPIL"
 _READPATT = "META.EXPOSURE.READPATT"
 _SUBARRAY = "META.SUBARRAY.NAME"
@@ -36,6 +38,7 @@ _PARKEYS = {
     "linearity": (_DETECTOR, _SUBARRAY),
     "mask": (_DETECTOR, _SUBARRAY),
     "persat": (_DETECTOR,),
+    "photom": (_DETECTOR, _EXP_TYPE),
     "readnoise": (_DETECTOR, _READPATT, _SUBARRAY),
     "saturation": (_DETECTOR,),
     "superbias": (_DETECTOR, _READPATT, _SUBARRAY),
@@ -43,18 +46,30 @@ _PARKEYS = {
     "trappars": (_DETECTOR,),
 }
 _OWN_PARKEYS: dict[str, dict[str, tuple[str, ...]]] = {
-    "NIRCAM": {"dark": (_EXP_TYPE, _DETECTOR, _READPATT, _SUBARRAY)},
-    "FGS": {"area": (_DETECTOR,), "flat": (_DETECTOR, _EXP_TYPE), "mask": (_DETECTOR, _SUBARRAY, _EXP_TYPE)},
+    "NIRCAM": {
+        "dark": (_EXP_TYPE, _DETECTOR, _READPATT, _SUBARRAY),
+        "distortion": (_EXP_TYPE, _DETECTOR, _CHANNEL, _PUPIL, _FILTER),
+        "filteroffset": (_CHANNEL, _MODULE),
+    },
+    "FGS": {
+        "area": (_DETECTOR,),
+        "distortion": (_EXP_TYPE, _DETECTOR),
+        "flat": (_DETECTOR, _EXP_TYPE),
+        "mask": (_DETECTOR, _SUBARRAY, _EXP_TYPE),
+    },
     "MIRI": {
         "area": (_DETECTOR, _FILTER, _EXP_TYPE),
+        "distortion": (_DETECTOR, _CHANNEL, _BAND, _EXP_TYPE),
         "emicorr": (_DETECTOR,),
+        "filteroffset": (_DETECTOR, _EXP_TYPE),
         "flat": (_DETECTOR, _FILTER, _BAND, _READPATT, _SUBARRAY),
+        "photom": (_DETECTOR, _BAND, _EXP_TYPE),
         "linearity": (_DETECTOR, _SUBARRAY, _BAND, _FILTER),
         "readnoise": (_DETECTOR, _SUBARRAY, _READPATT),
         "reset": (_DETECTOR, _SUBARRAY, _READPATT),
         "rscd": (_DETECTOR,),
     },
-    "NIRISS": {},
+    "NIRISS": {"distortion": (_EXP_TYPE,), "filteroffset": (_EXP_TYPE,)},
     "NIRSPEC": {
         "area": (_EXP_TYPE, _DETECTOR, _FILTER, _GRATING),
         "chromcorr": (_EXP_TYPE, _FILTER),

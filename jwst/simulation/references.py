@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jwst.lib.dqflags import DO_NOT_USE, NO_FLAT_FIELD, NO_LIN_CORR, NO_SAT_CHECK, REFERENCE_PIXEL
-from jwst.simulation import references_miri, references_nirspec
+from jwst.simulation import references_miri, references_nirspec, references_photom
 from jwst.simulation.irs2 import IRS2_LINES, full_bias, irs2_coefficients, normal_rows
 from jwst.simulation.physics import PHYSICS
 from jwst.simulation.reference_request import REFERENCE_META, ReferenceRequest, dq_def_table, flag_where
@@ -24,7 +24,7 @@ DEAD = 1024
 HOT = 2048
 RESIDUAL_ONE_OVER_F = 0.8
 FLAT_ERROR = 0.001
-WITHOUT_SUBARRAY = ("area", "ipc", "trappars", "rscd", "emicorr", "refpix", "pictureframe")
+WITHOUT_SUBARRAY = ("area", "photom", "ipc", "trappars", "rscd", "emicorr", "refpix", "pictureframe")
 IPC_SHARE = 0.0055
 DARK_TYPES = {
     "NIRCAM": "NRC_DARK",
@@ -162,16 +162,6 @@ def _flat(request: ReferenceRequest) -> JwstDataModel:
     return model
 
 
-def _area(request: ReferenceRequest) -> JwstDataModel:
-    from stdatamodels.jwst.datamodels import PixelAreaModel
-
-    scale = request.sca.pixel_scale
-    model = PixelAreaModel(data=np.ones(request.detector.flat.shape, np.float32))
-    model.meta.photometry.pixelarea_arcsecsq = scale**2
-    model.meta.photometry.pixelarea_steradians = (scale * np.pi / 648000) ** 2
-    return model
-
-
 def _trapdensity(request: ReferenceRequest) -> JwstDataModel:
     from stdatamodels.jwst.datamodels import TrapDensityModel
 
@@ -208,7 +198,8 @@ MAKERS: dict[str, Callable[[ReferenceRequest], Any]] = {
     "dark": _dark,
     "ipc": _ipc,
     "flat": _flat,
-    "area": _area,
+    "area": references_photom.make_area,
+    "photom": references_photom.make_photom,
     "trapdensity": _trapdensity,
     "trappars": _trappars,
     "persat": _persat,
@@ -223,11 +214,11 @@ MAKERS: dict[str, Callable[[ReferenceRequest], Any]] = {
 _COMMON = ("mask", "gain", "readnoise", "saturation", "linearity", "dark", "ipc", "flat", "area")
 _TRAPS = ("trapdensity", "trappars", "persat")
 TYPES = {
-    "NIRCAM": (*_COMMON, "superbias", *_TRAPS),
+    "NIRCAM": (*_COMMON, "photom", "superbias", *_TRAPS),
     "NIRSPEC": (*_COMMON, "superbias", "refpix", "pictureframe"),
-    "NIRISS": (*_COMMON, "superbias"),
-    "FGS": (*_COMMON, "superbias"),
-    "MIRI": (*_COMMON, "reset", "rscd", "emicorr"),
+    "NIRISS": (*_COMMON, "photom", "superbias"),
+    "FGS": (*_COMMON, "photom", "superbias"),
+    "MIRI": (*_COMMON, "photom", "reset", "rscd", "emicorr"),
 }
 """Reference types of each instrument."""
 

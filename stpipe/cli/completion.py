@@ -17,6 +17,7 @@ FILES = ":files"
 _LOG_VALUES = {
     "log-level": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
     "log-stream": ("stderr", "stdout", "null"),
+    "jobs": ("quarter", "half", "all"),
 }
 _STPIPE_COMMANDS = {
     "list": "list the steps and pipelines",
@@ -29,8 +30,9 @@ _STPIPE_OPTIONS = {
     "list": ("--pipelines-only", "--steps-only"),
     "provenance": ("--all",),
     "run": (
-        "--group", "--success", "--failure", "--loader", "--dir", "--input", "--jobs", "--executor", "--timeout",
-        "--artifacts", "--project", "--allow-code", "--dry-run", "--log-level", "--log-file",
+        "--group", "--success", "--failure", "--loader", "--dir", "--input", "--jobs", "--executor", "--dask",
+        "--dask-folder", "--timeout", "--artifacts", "--project", "--allow-code", "--dry-run", "--log-level",
+        "--log-file",
     ),
 }  # fmt: skip
 
@@ -70,15 +72,24 @@ def candidates(words: Sequence[str]) -> Answer:
 
 
 def _strun(arguments: Sequence[str], current: str) -> Answer:
+    own: dict[str, OptionKind] = {}
+    if arguments[:1] == ["batch"]:
+        from stpipe.cli.batch_options import OPTIONS, split_options
+
+        own, arguments = OPTIONS, arguments[1:]
+        if arguments and arguments[-1].removeprefix("--") in own and own[arguments[-1].removeprefix("--")].metavar:
+            return _values(arguments[-1][2:], own[arguments[-1][2:]], "")
+        arguments = split_options(arguments)[1]
     step, _ = find_step(arguments)
-    kinds = {**BUILT_IN, **(_parameters_of(step) if step else {})}
+    kinds = {**BUILT_IN, **own, **(_parameters_of(step) if step else {})}
     if current.startswith("--"):
         return _option(current, kinds)
     before = arguments[-1] if arguments else ""
     if before.startswith("--") and "=" not in before and before[2:] in kinds and kinds[before[2:]].metavar:
         return _values(before[2:], kinds[before[2:]], "")
     if step is None:
-        return Answer(tuple(_steps(current)), files=True)
+        batch = () if own else (Candidate("batch", "run a step on each of many exposures"),)
+        return Answer((*batch, *_steps(current)), files=True)
     return Answer(files=True)
 
 

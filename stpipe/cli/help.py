@@ -30,6 +30,7 @@ STEP is an alias (jump), a Step class (jwst.jump.JumpStep) or a parameter file (
 'stpipe list' shows the steps there are; 'strun STEP --help' or 'stpipe describe STEP' shows one with its parameters.
 Parameters are given as --name=value, those of a step in a pipeline as --steps.STEP.name=value.
 --explain tells who set each parameter, --dry-run what would be done; 'stpipe provenance FILE' what made a product.
+'strun batch STEP inputs' runs it on each of many exposures, several at once; see 'strun batch --help'.
 Tab completion: eval "$(stpipe completion bash)"  (also zsh, fish)
 """
 EXAMPLES = """

@@ -14,6 +14,8 @@ _DATA_EXTENSIONS = (".fits", ".fits.gz", ".asdf", ".json", ".ecsv")
 def check_inputs(arguments: Arguments) -> None:
     """Refuse an input that looks like a data file and is not there.
 
+    From the second one on an input may be a list of files with commas.
+
     Raises
     ------
     InputError
@@ -22,7 +24,8 @@ def check_inputs(arguments: Arguments) -> None:
     from stpipe.exceptions import InputError
 
     folder = arguments.parameters.get("input_dir")
-    for name in arguments.positional:
+    first, others = arguments.positional[:1], arguments.positional[1:]
+    for name in [*first, *(name.strip() for several in others for name in several.split(","))]:
         path = os.path.expanduser(name)
         if isinstance(folder, str) and os.path.dirname(path) == "":
             path = os.path.join(os.path.expanduser(folder), path)

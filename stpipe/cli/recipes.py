@@ -36,6 +36,10 @@ def add_run_parser(commands: Any) -> None:
     parser.add_argument("--input", nargs="+", action="extend", metavar="FILE", help="run it on each of these files")
     parser.add_argument("-j", "--jobs", type=int, metavar="N", help="work on so many files at once")
     parser.add_argument("--executor", metavar="E", help="inline, threads or processes (with -j above 1: processes)")
+    parser.add_argument("--dask", metavar="ADDRESS", help="work on a dask cluster, such as tcp://head:8786")
+    parser.add_argument(
+        "--dask-folder", metavar="DIR", help="folder that all dask workers see, for models on their way"
+    )
     parser.add_argument("--timeout", type=float, metavar="S", help="seconds after which the run is stopped")
     parser.add_argument("--artifacts", metavar="DIR", help="keep events, logs, errors and provenance in DIR/<ident>")
     parser.add_argument("--project", metavar="DIR", help="folder with recipes, inventory, parameters and settings")
@@ -163,11 +167,19 @@ def _run(options: argparse.Namespace) -> int:
     return _told(runner)
 
 
-def _executor(options: argparse.Namespace) -> str | None:
+def _executor(options: argparse.Namespace) -> Any:
     """Return the executor that was asked for; several jobs need another than ``inline``."""
     from stpipe import settings
     from stpipe.project import Project
 
+    if options.dask is not None:
+        from stpipe.executors.dask import from_command_line
+
+        if options.executor is not None or options.jobs is not None:
+            raise ValueError("--dask says where and how many: leave out --executor and --jobs")
+        return from_command_line(options.dask, options.dask_folder)
+    if options.dask_folder is not None:
+        raise ValueError("--dask-folder is for --dask=ADDRESS")
     if options.executor is not None or (options.jobs or 1) <= 1:
         return options.executor
     chosen = Project(options.project).settings.get("executor") if options.project else None

@@ -68,6 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: list[str]) -> int:
+    if argv[:1] == ["batch"]:
+        from stpipe.cli.batch import main as batch
+
+        return batch(argv[1:])
     text, rest = find_step(argv)
     if "--version" in argv:
         print(versions())

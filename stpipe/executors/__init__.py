@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from stpipe.exceptions import CanceledError
 from stpipe.tasks import Outcome, Task
 
-__all__ = ["EXECUTORS", "Control", "Executor", "Finished", "find_executor", "tell_to_stop"]
+__all__ = ["EXECUTORS", "Control", "Executor", "Finished", "find_executor", "is_dask", "tell_to_stop"]
 
 EXECUTORS = ("inline", "threads", "processes")
 
@@ -56,7 +56,8 @@ def find_executor(executor: Any, workers: int) -> Executor:
     Parameters
     ----------
     executor : str or Executor
-        ``inline``, ``threads``, ``processes``, or an object with ``run`` and ``shutdown``.
+        ``inline``, ``threads``, ``processes``, the address of a dask scheduler, a dask client or cluster, or an object
+        with ``run`` and ``shutdown``.
     workers : int
         How many tasks at once.
 
@@ -64,6 +65,8 @@ def find_executor(executor: Any, workers: int) -> Executor:
     ------
     ValueError
         There is none of that name.
+    ImportError
+        It needs dask, which is not installed.
     """
     if executor == "inline":
         from stpipe.executors.inline import InlineExecutor
@@ -77,9 +80,21 @@ def find_executor(executor: Any, workers: int) -> Executor:
         from stpipe.executors.processes import ProcessExecutor
 
         return ProcessExecutor(workers)
+    if is_dask(executor):
+        from stpipe.executors.dask import DaskExecutor
+
+        return DaskExecutor(executor)
     if callable(getattr(executor, "run", None)) and callable(getattr(executor, "shutdown", None)):
         return executor
-    raise ValueError(f"executor can be {', '.join(EXECUTORS)}, not {executor!r}")
+    raise ValueError(f"executor can be {', '.join(EXECUTORS)} or a dask client, not {executor!r}")
+
+
+def is_dask(executor: Any) -> bool:
+    """Whether an executor is a dask client or cluster, or the address of one; dask is not imported to know that."""
+    if isinstance(executor, str):
+        return "://" in executor
+    kinds = ((one.__name__, one.__module__) for one in type(executor).__mro__)
+    return any(name in ("Client", "Cluster") and of.startswith("distributed.") for name, of in kinds)
 
 
 def tell_to_stop(control: Control, error: BaseException) -> None:

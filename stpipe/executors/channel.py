@@ -88,6 +88,8 @@ class Inbox:
 
     Attributes
     ----------
+    load : callable
+        Makes a message of its bytes.
     ended : bool
         Whether the worker has closed its end, or is gone.
     """
@@ -95,6 +97,7 @@ class Inbox:
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         self._buffer = bytearray()
+        self.load: Callable[[Any], tuple[Any, ...]] = pickle.loads
         self.ended = False
 
     def fileno(self) -> int:
@@ -133,7 +136,7 @@ class Inbox:
             if len(self._buffer) < first + size:
                 break
             with memoryview(self._buffer) as view, view[first : first + size] as body:
-                messages.append(pickle.loads(body))
+                messages.append(self.load(body))
             place = first + size
         del self._buffer[:place]
         return messages

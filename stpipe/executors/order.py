@@ -36,6 +36,12 @@ class Order:
         Attempts that have been made before.
     start : str or None
         The ``step_target_start`` event, where it has been told.
+    modules : tuple of str
+        What a worker needs to import.
+    inputs : tuple of str
+        Files that the task is given.
+    with_parent : bool
+        Whether the private folder goes when the process that has started the worker ends: it is the run.
     """
 
     surroundings: Surroundings
@@ -49,6 +55,9 @@ class Order:
     task: bytes
     retry_count: int = 0
     start: str | None = None
+    modules: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    with_parent: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,19 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
-from multiprocessing import current_process
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from stpipe.exceptions import CanceledError, RunError, WorkerCrashed
 from stpipe.executors import Control, Finished, tell_to_stop
+from stpipe.executors.crew import Crew, LocalCrew
+from stpipe.executors.errors import load_error
 from stpipe.executors.job import Job
 from stpipe.executors.order import Answer
 from stpipe.executors.packing import Tokens
-from stpipe.executors.pool import Worker, pool, stop
-from stpipe.executors.preloading import modules_of
+from stpipe.executors.pool import Worker
 from stpipe.executors.sending import make_order
 from stpipe.executors.stored import PrivateFolder, at_hand
-from stpipe.executors.surroundings import Surroundings
-from stpipe.executors.worker import in_worker
 from stpipe.references import current_session
 from stpipe.tasks import Outcome, Task, perform
 
@@ -56,13 +54,18 @@ class ProcessRound:
         How many workers, and what the user has been told.
     finished, control
         As `stpipe.executors.Executor.run`.
+    crew : Crew, optional
+        Has the workers; by default those of this machine.
     """
 
-    def __init__(self, executor: ProcessExecutor, finished: Finished, control: Control) -> None:
+    def __init__(
+        self, executor: ProcessExecutor, finished: Finished, control: Control, *, crew: Crew | None = None
+    ) -> None:
         self._executor = executor
         self._finished = finished
         self._control = control
-        self._folder = PrivateFolder()
+        self._crew: Crew = crew or LocalCrew()
+        self._private: PrivateFolder | None = None
         self._shared: Tokens = {}
         self._free: list[Worker] = []
         self._busy: dict[Worker, Job] = {}
@@ -70,7 +73,7 @@ class ProcessRound:
         self._here: tuple[Job, Future[Outcome]] | None = None
         self._held: deque[Job] = deque()
         self._threads: ThreadPoolExecutor | None = None
-        self._no_children = in_worker() or bool(current_process().daemon)
+        self._refusal = self._crew.refusal
 
     def run(self, tasks: Iterator[Task | None]) -> None:
         """Do them all."""
@@ -87,7 +90,7 @@ class ProcessRound:
             self._abandon(error)
             raise
         finally:
-            pool.release(self._free)
+            self._crew.release(self._free)
             for worker in self._busy:  # only where the clean-up itself was interrupted
                 worker.signal(signal.SIGKILL)
                 worker.close()
@@ -114,13 +117,14 @@ class ProcessRound:
 
     def _begin(self, job: Job) -> None:
         """Send a job to a worker, or keep it here where that cannot be."""
+        self._private = self._private or self._crew.folder(job)
         try:
-            order = make_order(job, self._folder, self._shared, self._control)
+            order = make_order(job, self._private, self._shared, self._control)
         except Exception as error:
             self._do_here(job, f"{type(error).__name__}: {error}")
             return
-        if self._no_children:
-            self._do_here(job, "this process may not have worker processes")
+        if self._refusal is not None:
+            self._do_here(job, self._refusal)
             return
         worker = self._worker_for(job)
         self._busy[worker] = job
@@ -136,9 +140,7 @@ class ProcessRound:
 
     def _worker_for(self, job: Job) -> Worker:
         self._drop_dead()
-        if self._free:
-            return self._free.pop()
-        return pool.acquire(Surroundings.now().references(), modules_of(job.task.work))
+        return self._free.pop() if self._free else self._crew.acquire(job)
 
     def _send(self, worker: Worker, job: Job) -> None:
         if job.order is None:
@@ -176,7 +178,8 @@ class ProcessRound:
         self._drop_dead()
         workers = (*self._busy, *self._free)
         seconds = min((due - time.monotonic() for due in self._dues()), default=_LOOK_EVERY)
-        ready = wait([one for worker in workers for one in worker.waitables], max(0.0, min(seconds, _LOOK_EVERY)))
+        waitables = dict.fromkeys(one for worker in workers for one in worker.waitables)
+        ready = wait(list(waitables), max(0.0, min(seconds, _LOOK_EVERY)))
         for worker in list(self._busy):
             if any(one in ready for one in worker.waitables):
                 self._take(worker, worker.inbox.read())
@@ -229,8 +232,9 @@ class ProcessRound:
         self._complete(job, self._outcome(job, answer))
 
     def _outcome(self, job: Job, answer: Answer) -> Outcome:
+        assert self._private is not None
         try:
-            return job.answered(answer, self._folder)
+            return job.answered(answer, self._private)
         except Exception as error:  # a class of the result that only the worker could import
             return job.lost(RunError(f"the result of {job.task.work.label} cannot be read here: {error}"))
 
@@ -243,6 +247,11 @@ class ProcessRound:
     def _unloadable(self, worker: Worker, job: Job, reason: str) -> None:
         self._let_go(worker)
         self._do_here(job, reason)
+
+    def _unable(self, worker: Worker, job: Job, packed: Any) -> None:
+        """Fail a job that a worker has found it cannot do, or try it again."""
+        self._let_go(worker)
+        self._lost(job, load_error(packed, ""))
 
     def _died(self, worker: Worker, job: Job, kind: str, message: str, traceback: str) -> None:
         """Take an error that ends a process, such as SystemExit, like the death of the worker."""
@@ -259,7 +268,7 @@ class ProcessRound:
             job.packer.remove_sent()
         self._finished(job.task, outcome)
 
-    def _lost(self, job: Job, error: Exception, traceback: str = "") -> None:
+    def _lost(self, job: Job, error: Any, traceback: str = "") -> None:
         """Try a job again whose worker is gone, if its policy says so, or fail it; one that was done is done."""
         answer = job.last_answer()
         if answer is not None:
@@ -287,7 +296,7 @@ class ProcessRound:
     def _stopped(self, worker: Worker) -> bool:
         """Stop a worker and take its last words; whether its job is still not done."""
         job = self._busy[worker]
-        stop([worker])
+        self._crew.stop([worker])
         self._take(worker, worker.inbox.read_all())
         worker.close()
         if self._busy.get(worker) is not job:
@@ -303,7 +312,8 @@ class ProcessRound:
             self._lost(job, WorkerCrashed(f"the worker process of {job.task.work.label} {worker.end}"))
             return
         job.losses += 1
-        if not worker.is_ready and worker.could_not_start:
+        again = isinstance(getattr(worker, "failure", None), EOFError | OSError) and job.losses < _MOST_LOSSES
+        if not worker.is_ready and worker.could_not_start and not again:
             raise RuntimeError(_NO_START.format(end=worker.end))
         if job.losses >= _MOST_LOSSES:
             self._lost(
@@ -318,7 +328,7 @@ class ProcessRound:
         tell_to_stop(self._control, error)
         for job in self._busy.values():
             job.order = None  # for those whose worker is not ready yet
-        stop(list(self._busy))
+        self._crew.stop(list(self._busy))
         for worker, job in list(self._busy.items()):
             self._take(worker, worker.inbox.read_all())
             if self._busy.pop(worker, None) is not None:
@@ -366,6 +376,7 @@ _MESSAGES: dict[str, Any] = {
     "contexts": ProcessRound._contexts,
     "writes": lambda self, worker, job, folder, begins: job.writes(folder, begins=begins),
     "unloadable": ProcessRound._unloadable,
+    "unable": ProcessRound._unable,
     "died": ProcessRound._died,
     "answer": ProcessRound._answer,
 }

@@ -43,6 +43,8 @@ class ProcessExecutor:
         The main script is only being imported, by a worker: it has no guard.
     """
 
+    in_processes = True
+
     def __init__(self, workers: int, *, told: set[Any] | None = None) -> None:
         if getattr(current_process(), "_inheriting", False):
             raise RuntimeError(GUARD)

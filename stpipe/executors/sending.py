@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from dataclasses import replace
 from itertools import chain
@@ -12,6 +13,7 @@ from stpipe.executors import Control
 from stpipe.executors.job import Job
 from stpipe.executors.order import Order
 from stpipe.executors.packing import Packer, Tokens, refers_to_main
+from stpipe.executors.preloading import modules_of
 from stpipe.executors.stored import PrivateFolder
 from stpipe.executors.surroundings import Surroundings
 from stpipe.references import current_session
@@ -53,6 +55,8 @@ def make_order(job: Job, folder: PrivateFolder, shared: Tokens, control: Control
         *job.packed,
         job.retry_count,
         job.start,
+        tuple(modules_of(job.task.work)),
+        tuple(os.fspath(one) for one in job.task.args if isinstance(one, str | os.PathLike) and os.path.exists(one)),
     )
 
 

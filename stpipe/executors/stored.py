@@ -21,14 +21,19 @@ _number = itertools.count()
 class PrivateFolder:
     """A folder of the user's own (0700) that goes when nothing refers to it any longer, at the latest at exit.
 
+    Parameters
+    ----------
+    within : str, optional
+        Folder to make it in, hidden there; by default that of temporary files.
+
     Attributes
     ----------
     path : str
         Where it is.
     """
 
-    def __init__(self) -> None:
-        self.path = tempfile.mkdtemp(prefix="stpipe-run-")
+    def __init__(self, within: str | None = None) -> None:
+        self.path = tempfile.mkdtemp(prefix="stpipe-run-" if within is None else ".stpipe-run-", dir=within)
         self._end = weakref.finalize(self, _remove, self.path, os.getpid())
 
 
@@ -67,8 +72,7 @@ def save_aside(model: Any, folder: str, extension: str) -> str:
     """
     meta = model.meta
     before = {name: getattr(meta, name, None) for name in _KEPT}
-    private = os.path.join(folder, f"{os.getpid()}-{next(_number)}")
-    os.mkdir(private, 0o700)
+    private = tempfile.mkdtemp(prefix=f"{os.getpid()}-{next(_number)}-", dir=folder)  # also unique among machines
     path = os.path.join(private, os.path.basename(before["filename"] or f"model{extension}"))
     try:
         written = model.save(path)

@@ -141,7 +141,8 @@ def _do(order: Order, channel: Channel) -> None:
     """Do one task; whatever happens, an answer is sent."""
     from stpipe.executors.performing import Performance
 
-    _folders.add(order.folder)
+    if order.with_parent:
+        _folders.add(order.folder)
     order.surroundings.enter()
     try:
         performance = Performance(order, channel)

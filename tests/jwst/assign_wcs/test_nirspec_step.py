@@ -237,7 +237,7 @@ def test_other_models_are_skipped(caplog):
 
 @pytest.mark.parametrize(
     ("exp_type", "grating"),
-    [("NRC_IMAGE", None), ("MIR_MRS", None), ("NRS_TACQ", "MIRROR"), ("NRS_FIXEDSLIT", "MIRROR")],
+    [("NRC_WFSS", None), ("MIR_MRS", None), ("NRS_TACQ", "MIRROR"), ("NRS_FIXEDSLIT", "MIRROR")],
 )
 def test_other_modes_are_refused(slit_model, exp_type, grating):
     slit_model.meta.exposure.type, slit_model.meta.instrument.grating = exp_type, grating

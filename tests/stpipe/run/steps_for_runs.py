@@ -244,6 +244,11 @@ def value_of(model: Any) -> float:
     return open_model(model).value
 
 
+def with_value(model: Any, *, numbers: list[int]) -> Any:
+    """Return the value of a model or file, and what was given."""
+    return value_of(model), numbers
+
+
 def unsendable(model: Any) -> Any:
     """Return what cannot be sent."""
     return NoPickle()
