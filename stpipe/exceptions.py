@@ -8,6 +8,7 @@
         ├── ValidationError                 1   a configuration that cannot be used
         │   └── ParameterError (ValueError) 1   a parameter: wrong name, type or value
         ├── InputError (ValueError)         1   an input that is no usable exposure
+        │   ├── SameProductsError           4   several exposures would be saved under one name
         │   └── MissingMetadataError (TypeError) 1   an input without a value that a step cannot do without
         ├── NotBuiltError                   1   a step or option that this release does not have yet
         ├── OutputError (OSError)           1   a product that cannot be written
@@ -27,6 +28,8 @@
         │   ├── CanceledError             254   a run that was told to stop
         │   ├── RunTimeoutError           254   a run or a step that is out of time
         │   ├── NotFound                    1   what is to be run, or its input, is not there
+        │   ├── DoesNotFitError             2   a task that needs more memory than there is
+        │   ├── ManifestInUse               4   another batch is at work in the folder
         │   ├── RemoteError                 2   stands for an error of a worker process that could not be sent
         │   ├── StoredError                 1   stands for an error of a run that is read from its artifacts
         │   └── WorkerCrashed               2   a worker process that died in the middle of a task

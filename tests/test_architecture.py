@@ -38,7 +38,7 @@ PACKAGES_WITHOUT_CORES = {
     "scripts",
     "simulation",
 }
-CORE_IMPORTS = {"numpy", "scipy", "jwst.lib", "stpipe.exceptions", "stpipe.parallel"}
+CORE_IMPORTS = {"numpy", "scipy", "astropy.stats", "jwst.lib", "stpipe.exceptions", "stpipe.parallel"}
 
 
 def source_files(root):

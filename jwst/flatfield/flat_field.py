@@ -218,12 +218,12 @@ def _merge_flags(model: Any, dq: np.ndarray) -> None:
 
 
 def _plane(model: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """A plane of a model as a native array that can be written to; zeros where it is absent."""
+    """A plane of a model as float32 of any byte order that can be written to; zeros where it is absent."""
     plane = getattr(model, name, None)
     if plane is None or plane.shape != shape:
         setattr(model, name, np.zeros(shape, np.float32))
         return getattr(model, name)
-    if plane.dtype == np.float32 and plane.dtype.isnative and plane.flags.writeable:
+    if plane.dtype.newbyteorder("=") == np.float32 and plane.flags.writeable:
         return plane
     setattr(model, name, plane.astype(np.float32))
     return getattr(model, name)

@@ -169,6 +169,10 @@ class Reference:
             raise InputError(self._blank_text(name))
         return result
 
+    def rectangle(self, name: str, rows: slice, columns: slice) -> np.ndarray | None:
+        """Read some rows and columns of the last two axes of an array, float32; None if there is no such array."""
+        return self._read(name, np.float32, (rows, columns))
+
     def planes(self, name: str, start: int, stop: int) -> np.ndarray:
         """Read planes ``start:stop`` of an array, float32, not cut; all axes before the last two count as one."""
         result = self._read(name, np.float32, None, slice(start, stop))
@@ -282,7 +286,7 @@ class FileReference(Reference):
         self._hdulist.close()
 
     def meta(self, path: str, default: Any = None) -> Any:
-        """Read one metadata value from the primary header.
+        """Read one metadata value from the header.
 
         Parameters
         ----------
@@ -296,7 +300,9 @@ class FileReference(Reference):
         KeyError
             This path is not known here.
         """
-        value = self._hdulist[0].header.get(KEYWORDS[path])
+        extension, _, keyword = KEYWORDS[path].rpartition(".")
+        hdu = self._hdus.get(extension) if extension else self._hdulist[0]
+        value = None if hdu is None else hdu.header.get(keyword)
         return default if value is None or (isinstance(value, str) and not value) else value
 
     def shape(self, name: str = "data") -> tuple[int, ...] | None:

@@ -17,6 +17,7 @@ _HDU_NAMES = {
     "trappars_table": "TRAPPARS",
     "irs2_table": "IRS2",
     "dq_table": "DQ",
+    "phot_table": "PHOTOM",
 }
 
 KEYWORDS = {
@@ -29,6 +30,8 @@ KEYWORDS = {
     "exposure.average_dark_current": "AVDRKCUR",
     "instrument.name": "INSTRUME",
     "instrument.detector": "DETECTOR",
+    "instrument.gwa_xtilt": "GWA_XTIL",
+    "instrument.gwa_ytilt": "GWA_YTIL",
     "subarray.name": "SUBARRAY",
     "subarray.xstart": "SUBSTRT1",
     "subarray.ystart": "SUBSTRT2",
@@ -36,8 +39,11 @@ KEYWORDS = {
     "subarray.ysize": "SUBSIZE2",
     "subarray.fastaxis": "FASTAXIS",
     "subarray.slowaxis": "SLOWAXIS",
+    "photometry.pixelarea_steradians": "PIXAR_SR",
+    "photometry.pixelarea_arcsecsq": "PIXAR_A2",
+    "bunit_data": "SCI.BUNIT",
 }
-"""Keywords of the primary header by the path of the metadata below ``meta``."""
+"""Keywords by the path of the metadata below ``meta``: those of the primary header, or of the extension named."""
 
 _SAMPLE = 997  # every so many values are looked at first: nearly always one of them is a number
 

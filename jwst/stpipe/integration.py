@@ -28,6 +28,7 @@ class Entry:
 
 STEPS = (
     Entry("AssignWcsStep", "assign_wcs", "assign_wcs.assign_wcs_step"),
+    Entry("BackgroundStep", "bkg_subtract", "background.background_step"),
     Entry("ChargeMigrationStep", "charge_migration", "charge_migration.charge_migration_step"),
     Entry("CleanFlickerNoiseStep", "clean_flicker_noise", "clean_flicker_noise.clean_flicker_noise_step"),
     Entry("DQInitStep", "dq_init", "dq_init.dq_init_step"),
@@ -44,6 +45,7 @@ STEPS = (
     Entry("LinearityStep", "linearity", "linearity.linearity_step"),
     Entry("MSAFlagOpenStep", "msa_flagging", "msaflagopen.msaflagopen_step"),
     Entry("PersistenceStep", "persistence", "persistence.persistence_step"),
+    Entry("PhotomStep", "photom", "photom.photom_step"),
     Entry("PictureFrameStep", "picture_frame", "picture_frame.picture_frame_step"),
     Entry("RampFitStep", "ramp_fit", "ramp_fitting.ramp_fit_step"),
     Entry("RefPixStep", "refpix", "refpix.refpix_step"),

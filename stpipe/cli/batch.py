@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stpipe.cli.arguments import Arguments, UsageError, find_step
 from stpipe.cli.batch_options import REFUSED, batch_options, help_text, split_options
 from stpipe.cli.messages import hint, say_usage_error
+from stpipe.cli.signals import stoppable
 from stpipe.run_status import CANCELED, NOT_FOUND, WRONG
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_HANGUP = getattr(signal, "SIGHUP", None)
 
 
 @dataclass
@@ -93,7 +92,7 @@ def _run(line: _Line) -> int:
             batch = _batch(line, stack)
             if "dry-run" in line.arguments.built_in:
                 return _tell(batch)
-            stop = stack.enter_context(_stoppable())
+            stop = stack.enter_context(stoppable("Stopping what is under way; what is done is kept."))
             view = stack.enter_context(_view(line.arguments.built_in))
             report = batch.run(view, stop=stop)
     except UsageError as error:
@@ -160,29 +159,6 @@ def _tell(batch: Batch) -> int:
     counts = {action: sum(one.action == action for one in planned) for action in ("run", "up to date", "fail")}
     print(f"{len(planned)} exposures: {', '.join(f'{count} {name}' for name, count in counts.items() if count)}")
     return 0
-
-
-@contextmanager
-def _stoppable() -> Iterator[Any]:
-    """Give what says whether SIGINT or SIGTERM has come; a second SIGINT interrupts at once."""
-    asked: list[int] = []
-    stream = sys.stderr  # during a run prints are collected
-
-    def ask(number: int, _: object) -> None:
-        if asked and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        asked.append(number)
-        print("\nStopping what is under way; what is done is kept.", file=stream, flush=True)
-
-    numbers = [
-        one for one in (signal.SIGINT, signal.SIGTERM, _HANGUP) if one and signal.getsignal(one) != signal.SIG_IGN
-    ]
-    before = {number: signal.signal(number, ask) for number in numbers}  # those that nohup has not switched off
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import threading
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -152,19 +154,30 @@ def _run(options: argparse.Namespace) -> int:
 
     recipe = CommandRecipe(_request(options), tuple(options.input or ()))
     try:
-        runner = run(
-            recipe,
-            workers=options.jobs,
-            executor=_executor(options),
-            timeout=options.timeout,
-            artifacts_dir=options.artifacts,
-            project_dir=options.project,
-        )
+        with _stoppable() as stop:
+            runner = run(
+                recipe,
+                workers=options.jobs,
+                executor=_executor(options),
+                timeout=options.timeout,
+                cancel_callback=stop,
+                artifacts_dir=options.artifacts,
+                project_dir=options.project,
+            )
     except KeyboardInterrupt:
         return _tell(KeyboardInterrupt("canceled"), CANCELED)
     except Exception as error:  # what the options say cannot be used
         return _tell(error, WRONG)
     return _told(runner)
+
+
+def _stoppable() -> Any:
+    """Have signals ask the run to stop; in another thread than the first there are none to handle."""
+    if threading.current_thread() is not threading.main_thread():
+        return nullcontext()
+    from stpipe.cli.signals import stoppable
+
+    return stoppable()
 
 
 def _executor(options: argparse.Namespace) -> Any:
@@ -189,7 +202,9 @@ def _executor(options: argparse.Namespace) -> Any:
 def _told(runner: Runner) -> int:
     """Say what went wrong, if anything; give the exit code."""
     code = runner.rc or 0
-    if code and runner.failures and len(runner.targets) > 1:
+    if runner.canceled:
+        _tell(KeyboardInterrupt("canceled"), code)
+    elif code and runner.failures and len(runner.targets) > 1:
         for target, error in runner.failures.items():
             _tell(error, code, f"{target}: ")
     elif code and runner.exception is not None:

@@ -7,7 +7,7 @@ import pytest
 from stdatamodels.jwst import datamodels
 
 from jwst.flatfield import FlatFieldStep
-from stpipe.exceptions import NotBuiltError
+from stpipe.exceptions import InputError, NotBuiltError
 
 NONE = {f"override_{name}": "N/A" for name in ("fflat", "sflat", "dflat")}
 
@@ -90,3 +90,24 @@ def test_nirspec_spectra_are_not_built():
     science.meta.instrument.name, science.meta.exposure.type = "NIRSPEC", "NRS_MSASPEC"
     with pytest.raises(NotBuiltError, match="user_supplied_flat"):
         FlatFieldStep.call(science, override_flat=make_flat(), **NONE)
+
+
+def test_flat_without_a_number():
+    flat = make_flat()
+    flat.data[:] = np.nan
+    with pytest.raises(InputError, match="NaN throughout"):
+        FlatFieldStep.call(make_science(), override_flat=flat, **NONE)
+
+
+def test_flat_of_another_place():
+    flat = make_flat((8, 9))
+    flat.meta.subarray.xstart = 4
+    with pytest.raises(InputError, match="Bad reference file slice"):
+        FlatFieldStep.call(make_science(), override_flat=flat, **NONE)
+
+
+def test_flags_of_another_size():
+    flat = make_flat()
+    flat.dq = np.zeros((3, 3), np.uint32)
+    with pytest.raises(InputError, match="3 x 3 pixels"):
+        FlatFieldStep.call(make_science(), override_flat=flat, **NONE)
