@@ -303,7 +303,7 @@ class RecipeRun:
         """Log an error of an entry once, append it to ``run_errors``, count it and tell of it."""
         if isinstance(error, ContextKeyError) and not error.where:
             error.where = entry.where
-        if self.root._noted is None or self.root._noted[0] is not error:
+        if (self.root._noted is None or self.root._noted[0] is not error) and not is_stop(error):
             where = entry.label if isinstance(error, ContextKeyError) else entry.where  # such an error tells it itself
             log_error(log, "%s failed: %s: %s", where, type(error).__name__, error, error=error)
         if swallowed:
