@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 
-
 @dataclass
 class _Line:
     """A command line that has been understood."""
