@@ -26,6 +26,7 @@ from jwst.lib.reffile_utils import MatchRowError
 from stpipe.exceptions import InputError
 
 __all__ = [
+    "Images",
     "Offset",
     "assign_images",
     "first_of_filter",
@@ -202,3 +203,61 @@ def assign_images(model: Any, pipeline: list[tuple[Any, Any]]) -> None:
     with unvalidated(model):  # to validate coordinates is to write all their transforms
         model.meta.wcs = found
     update_s_region_imaging(model)
+
+
+class Images:
+    """The images of one instrument, as its module offers them.
+
+    Parameters
+    ----------
+    instrument : str
+        Name of the instrument.
+    find : callable
+        Finds the row of the filter offsets.
+    """
+
+    def __init__(self, instrument: str, find: _FindOffset) -> None:
+        self._instrument = instrument
+        self._find = find
+
+    def imaging(self, input_model: Any, reference_files: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+        """Make the transforms of an image.
+
+        Parameters
+        ----------
+        input_model : ImageModel or CubeModel
+            Exposure.
+        reference_files : mapping of str to (str, Path or data model)
+            References by type; see `image_pipeline`, also for the errors.
+
+        Returns
+        -------
+        list of (frame, transform)
+            For `gwcs.wcs.WCS`: detector, v2v3, v2v3vacorr, world.
+        """
+        return image_pipeline(input_model, reference_files, self._find)
+
+    def create_pipeline(self, input_model: Any, reference_files: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+        """Make the transforms of an exposure of any mode that is part of this release.
+
+        Parameters
+        ----------
+        input_model, reference_files
+            As for `imaging`.
+
+        Returns
+        -------
+        list of (frame, transform)
+            For `gwcs.wcs.WCS`.
+
+        Raises
+        ------
+        KeyError
+            The type of the exposure is none of them.
+        """
+        from jwst.assign_wcs.assign_wcs import image_types
+
+        exposure_type = str(input_model.meta.exposure.type).upper()
+        if exposure_type not in image_types(self._instrument):
+            raise KeyError(exposure_type)
+        return self.imaging(input_model, reference_files)
