@@ -253,3 +253,16 @@ def test_list_on_the_command_line(capsys):
         assert (result.data == 8.5).all()
     assert main(["bkg_subtract", "s_rate.fits", "a_rate.fits,c_rate.fits"]) != 0
     assert "no input file 'c_rate.fits'" in capsys.readouterr().out
+
+
+def test_a_step_alone_leaves_the_models_of_the_caller_as_they_were():
+    science, backgrounds = MAKE.exposure(10), [MAKE.exposure(1), MAKE.exposure(2)]
+    before = [(model.data.copy(), model.to_flat_dict(include_arrays=False)) for model in (science, *backgrounds)]
+    result = BackgroundStep(skip=False).run(science, backgrounds)
+    for model, (data, metadata) in zip((science, *backgrounds), before, strict=True):
+        np.testing.assert_array_equal(model.data, data)
+        assert model.to_flat_dict(include_arrays=False) == metadata
+    assert result is not science
+    assert not np.shares_memory(result.data, science.data)
+    assert result.meta.cal_step.bkg_subtract == "COMPLETE"
+    assert not np.array_equal(result.data, science.data)

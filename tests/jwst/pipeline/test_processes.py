@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from astropy.io import fits
 from stdatamodels.jwst import datamodels
 
 import stpipe
 from jwst.stpipe.core import JwstStep
+from tests.jwst.pipeline.product_contents import contents, different_copies
 
 VARYING = {"DATE", "FILENAME", "CHECKSUM", "DATASUM"}
 
@@ -20,25 +19,7 @@ VARYING = {"DATE", "FILENAME", "CHECKSUM", "DATASUM"}
 @pytest.fixture
 def exposures(place, tmp_path: Path) -> list[str]:
     """Three exposures of different counts."""
-    paths = []
-    for number in range(3):
-        path = tmp_path / f"jw0001700100{number}_01101_00001_nrcb1_uncal.fits"
-        shutil.copy(place.uncal, path)
-        with fits.open(path, mode="update") as file:
-            file["SCI"].data += np.uint16(7 * number)
-        paths.append(str(path))
-    return paths
-
-
-def contents(folder: str) -> dict[str, dict[str, bytes]]:
-    """Arrays of every product, and what its header says of references and steps."""
-    found = {}
-    for path in sorted(Path(folder).glob("*.fits")):
-        with fits.open(path) as file:
-            arrays = {hdu.name: hdu.data.tobytes() for hdu in file if hdu.data is not None and hdu.name != "ASDF"}
-            cards = {key: value for key, value in file[0].header.items() if key.startswith(("R_", "S_"))}
-        found[path.name] = {**arrays, "cards": repr(cards)}
-    return found
+    return different_copies(place.uncal, tmp_path, 3)
 
 
 def test_r30_products_of_workers_are_equal_bit_by_bit(exposures):

@@ -19,8 +19,6 @@ pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 
 import steps_for_runs as steps  # noqa: E402  which the conftest has made importable
 
-TIMES = {"duration", "rss_max", "pid", "parameters"}
-
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
@@ -30,17 +28,6 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         yield
-
-
-def story(runner: Any, target: str) -> list[Any]:
-    """Events of a target without what differs from run to run; parents by the step that they belong to."""
-    found, names = [], {}
-    for event in runner.target_events(target):
-        names[event.uuid] = event.step
-        data = {key: value for key, value in event.event_data.items() if key not in TIMES}
-        data["outputs"] = [os.path.basename(path) for path in data.get("outputs", ())]
-        found.append((event.event, event.step, names.get(event.parent_uuid), data))
-    return found
 
 
 def lines(text: str) -> list[str]:
@@ -57,7 +44,7 @@ def told(runner: Any) -> dict[str, Any]:
         "rc": runner.rc,
         "values": values,
         "names": {name: getattr(getattr(r, "meta", None), "filename", None) for name, r in runner.result.items()},
-        "events": {name: story(runner, name) for name in values},
+        "events": {name: steps.story(runner, name) for name in values},
         "facts": {name: runner.facts(name) for name in values},
         "stats": runner.stats,
         "failed": runner.failed_targets,

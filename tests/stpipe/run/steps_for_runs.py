@@ -303,3 +303,17 @@ def is_six(result: Any) -> bool:
     """Whether a result is 6 or more, the second time."""
     Path("asked").write_text(Path("asked").read_text() + "x" if os.path.exists("asked") else "x")
     return len(Path("asked").read_text()) > 1
+
+
+TIMES = {"duration", "rss_max", "pid", "parameters"}
+
+
+def story(runner: Any, target: str) -> list[Any]:
+    """Events of a target without what differs from run to run; parents by the step that they belong to."""
+    found, names = [], {}
+    for event in runner.target_events(target):
+        names[event.uuid] = event.step
+        data = {key: value for key, value in event.event_data.items() if key not in TIMES}
+        data["outputs"] = [os.path.basename(path) for path in data.get("outputs", ())]
+        found.append((event.event, event.step, names.get(event.parent_uuid), data))
+    return found

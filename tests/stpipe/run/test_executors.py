@@ -20,8 +20,6 @@ sys.path.insert(0, str(Path(__file__).parent))  # so that workers can import the
 
 import steps_for_runs as steps
 
-TIMES = {"duration", "rss_max", "pid", "parameters"}
-
 
 @pytest.fixture
 def inputs(workdir: Path) -> list[str]:
@@ -41,17 +39,6 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def story(runner: Any, target: str) -> list[Any]:
-    """Events of a target without what differs from run to run; parents by the step that they belong to."""
-    found, names = [], {}
-    for event in runner.target_events(target):
-        names[event.uuid] = event.step
-        data = {key: value for key, value in event.event_data.items() if key not in TIMES}
-        data["outputs"] = [os.path.basename(path) for path in data.get("outputs", ())]
-        found.append((event.event, event.step, names.get(event.parent_uuid), data))
-    return found
-
-
 def told(runner: Any) -> dict[str, Any]:
     """What a user sees of a run."""
     values = {name: getattr(result, "value", result) for name, result in runner.result.items()}
@@ -60,7 +47,7 @@ def told(runner: Any) -> dict[str, Any]:
         "rc": runner.rc,
         "values": values,
         "names": {name: getattr(getattr(r, "meta", None), "filename", None) for name, r in runner.result.items()},
-        "events": {name: story(runner, name) for name in values},
+        "events": {name: steps.story(runner, name) for name in values},
         "facts": {name: runner.facts(name) for name in values},
         "stats": runner.stats,
         "failed": runner.failed_targets,
