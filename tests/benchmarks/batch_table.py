@@ -145,8 +145,11 @@ def faults(made: BatchSet) -> None:
     killed: list[int] = []
 
     def kill_one(process: subprocess.Popen[bytes], seconds: float) -> None:
+        if killed or under_way("faults") < JOBS:
+            return
+        time.sleep(0.1)  # so that both workers have taken up what the manifest says they do
         workers = workers_of(process.pid)
-        if not killed and seconds > 8 and workers:
+        if under_way("faults") == JOBS and workers:
             killed.append(workers[-1])
             os.kill(workers[-1], signal.SIGKILL)
 
@@ -164,6 +167,13 @@ def faults(made: BatchSet) -> None:
 
 
 _FAULTS = ("corrupt", "long", "giant")
+
+
+def under_way(folder: str) -> int:
+    """Exposures that are being worked on, as the manifest says."""
+    if not Path(folder, MANIFEST).exists():
+        return 0
+    return sum(one["status"] == "running" for one in read_manifest(folder)[1])
 
 
 def workers_of(pid: int) -> list[int]:
