@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stpipe import caches, settings
+    from stpipe.batch import Batch, BatchOptions
     from stpipe.cancel import CancelToken
     from stpipe.context import Context
     from stpipe.events import Callback, Event
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Batch",
+    "BatchOptions",
     "Callback",
     "CancelToken",
     "CanceledError",
@@ -91,6 +94,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Batch": "stpipe.batch",
+    "BatchOptions": "stpipe.batch",
     "Callback": "stpipe.events",
     "CancelToken": "stpipe.cancel",
     "CanceledError": "stpipe.exceptions",

@@ -2,7 +2,7 @@
 
 ::
 
-    from stpipe.batch import Batch, BatchOptions
+    from stpipe import Batch, BatchOptions
 
     if __name__ == "__main__":
         batch = Batch("calwebb_detector1", "raw/", BatchOptions(jobs="half", resume=True), output_dir="out")

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from stpipe.artifact_files import safe_name, write_whole
+from stpipe.executors.stored import SHARED, belongs_to_nobody
 
 __all__ = ["LOGS", "ExposureFiles", "Leftovers"]
 
@@ -79,7 +80,8 @@ class Leftovers:
     Notes
     -----
     One is removed if nobody has a file in it open and nothing in it has changed for two seconds: another run may be
-    writing there. Those that were too young at first are looked at again at the end.
+    writing there. Those that were too young at first are looked at again at the end. The folder of a run, through which
+    processes send each other models, is removed if it is of this computer and its process is gone.
     """
 
     def __init__(self, folder: str) -> None:
@@ -92,13 +94,20 @@ class Leftovers:
         removed = 0
         for path in list(self._found):
             changed = _last_change(path)
-            if path in used or (changed is not None and time.time() - changed < _QUIET_SECONDS):
+            if path in used or (changed is not None and _may_be_in_use(path, changed)):
                 continue
             self._found.remove(path)
             if changed is not None:
                 shutil.rmtree(path, ignore_errors=True)
                 removed += 1
         return removed
+
+
+def _may_be_in_use(path: str, changed: float) -> bool:
+    name = os.path.basename(path)
+    if name.startswith(SHARED):
+        return not belongs_to_nobody(name)
+    return time.time() - changed < _QUIET_SECONDS
 
 
 def _private_folders(folder: str) -> Iterator[str]:

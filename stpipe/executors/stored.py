@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import shutil
+import socket
 import tempfile
 import weakref
 from collections.abc import Callable
@@ -12,8 +14,22 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["PrivateFolder", "Stored", "Waiting", "at_hand", "is_model", "open_stored", "result_of", "save_aside"]
+__all__ = [
+    "SHARED",
+    "PrivateFolder",
+    "Stored",
+    "Waiting",
+    "at_hand",
+    "belongs_to_nobody",
+    "is_model",
+    "open_stored",
+    "result_of",
+    "save_aside",
+    "this_computer",
+]
 
+SHARED = ".stpipe-run-"
+"""How the name of a private folder beside products begins; computer and process that it belongs to follow."""
 _KEPT = ("filename", "date", "model_type")
 _number = itertools.count()
 
@@ -33,8 +49,23 @@ class PrivateFolder:
     """
 
     def __init__(self, within: str | None = None) -> None:
-        self.path = tempfile.mkdtemp(prefix="stpipe-run-" if within is None else ".stpipe-run-", dir=within)
+        prefix = "stpipe-run-" if within is None else f"{SHARED}{this_computer()}-{os.getpid()}-"
+        self.path = tempfile.mkdtemp(prefix=prefix, dir=within)
         self._end = weakref.finalize(self, _remove, self.path, os.getpid())
+
+
+@lru_cache(maxsize=1)
+def this_computer() -> str:
+    """Name of this computer, without signs that separate the parts of a name."""
+    return re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname())
+
+
+def belongs_to_nobody(name: str) -> bool:
+    """Whether a private folder beside products is one of this computer whose process is gone."""
+    computer, _, process = name.removeprefix(SHARED).rpartition("-")[0].rpartition("-")
+    if not os.path.exists("/proc/self"):
+        return False  # no way to tell
+    return computer == this_computer() and process.isdigit() and not os.path.exists(f"/proc/{process}")
 
 
 def _remove(path: str, owner: int) -> None:

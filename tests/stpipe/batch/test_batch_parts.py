@@ -10,14 +10,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from stpipe import events
-from stpipe.batch import Batch, BatchOptions
+from stpipe import Batch, BatchOptions, events
 from stpipe.batch_files import ExposureFiles, Leftovers
 from stpipe.batch_inputs import BatchTarget, batch_targets, biggest_first
 from stpipe.batch_report import BatchReport
 from stpipe.batch_view import BatchBars, BatchView, time_text
 from stpipe.exceptions import InputError, ParameterError
 from stpipe.executors.manifest import Manifest, ManifestInUse, ReadManifest, read_manifest
+from stpipe.executors.stored import PrivateFolder, this_computer
 from stpipe.tasks import Outcome
 
 
@@ -93,6 +93,18 @@ def test_leftovers_of_killed_runs_are_swept_but_no_others(tmp_path, monkeypatch)
     monkeypatch.setattr(time, "time", lambda: later)
     assert leftovers.sweep() == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == [".stpipe_state.json", "other"]
+
+
+def test_the_folder_of_a_run_that_is_quiet_stays(tmp_path: Path) -> None:
+    folder_of_this_run = PrivateFolder(str(tmp_path))
+    mine = Path(folder_of_this_run.path)
+    other = tmp_path / mine.name.replace(this_computer(), "elsewhere")
+    gone = tmp_path / f".stpipe-run-{this_computer()}-{2**30}-abcdefgh"
+    for folder in (mine, other, gone):
+        folder.mkdir(exist_ok=True)
+        os.utime(folder, (1.0, 1.0))
+    assert Leftovers(str(tmp_path)).sweep() == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted({mine.name, other.name} - {gone.name})
 
 
 def test_files_of_an_exposure(tmp_path):
