@@ -163,6 +163,7 @@ class LendingLibrary(ABC):
                     self.shelve(model, index, modify=False)
                     raise
                 self.shelve(model, index, modify=modify)
+                del model  # or two are held while the next one is opened
                 yield result
 
     def _require_open(self) -> None:

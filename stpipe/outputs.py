@@ -332,6 +332,7 @@ def _save_library(step: Step, library: Any, request: SaveRequest) -> list[str]:
                 paths.append(_write(step, model, request.path(step, place.base, place.idx)))
             finally:
                 library.shelve(model, index, modify=False)
+            del model  # or two are held while the next one is opened
     return paths
 
 

@@ -247,8 +247,8 @@ def _is_model(value: object) -> bool:
 def _open_all(sources: list[Any], kwargs: dict[str, Any]) -> list[Any]:
     """Open what is no model yet; when one fails, those opened here are closed again."""
     from astropy.io.fits import HDUList
-    from stdatamodels.jwst.datamodels import open as open_model
 
+    from jwst.datamodels.fast_fits import open_any
     from jwst.datamodels.hdulists import model_of
 
     opened: list[Any] = []
@@ -258,7 +258,7 @@ def _open_all(sources: list[Any], kwargs: dict[str, Any]) -> list[Any]:
             if _is_model(source):
                 models.append(source)
                 continue
-            opened.append((model_of if isinstance(source, HDUList) else open_model)(source, **kwargs))
+            opened.append((model_of if isinstance(source, HDUList) else open_any)(source, **kwargs))
             models.append(opened[-1])
     except Exception:
         for model in opened:

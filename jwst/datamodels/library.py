@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +21,27 @@ class ModelLibrary(AbstractModelLibrary):
     Parameters, errors and use are those of `stpipe.library.AbstractModelLibrary`. Each model that is opened gets
     ``meta.asn.exptype``, ``.table_name`` and ``.pool_name``, ``meta.group_id`` and ``meta.tweakreg_catalog`` where the
     association gives them.
+
+    Parameters
+    ----------
+    init, *args, **kwargs
+        As for the base class.
+    allow_outside : bool, optional
+        Accept members whose relative name (``../x.fits``) leads out of the folder of the association file. A full path
+        is accepted always.
+
+    Raises
+    ------
+    AssociationNotValidError
+        The name of a member leads out of the folder of the association file; the text says what to do.
+    InputError
+        The file of a member cannot be read.
     """
+
+    def __init__(self, init: Any, *args: Any, allow_outside: bool = False, **kwargs: Any) -> None:
+        self._allow_outside = allow_outside
+        self._metadata_read: dict[int, tuple[tuple[Any, ...], dict[str, Any]]] = {}
+        super().__init__(init, *args, **kwargs)
 
     @property
     def crds_observatory(self) -> str:
@@ -60,10 +81,8 @@ class ModelLibrary(AbstractModelLibrary):
 
     def _file_metadata(self, index: int) -> dict[str, Any]:
         """Metadata from the file of the store, or from the member's own with what the association adds."""
-        from jwst.datamodels.metadata import read_file_metadata
-
         changed = self._store.path(index)
-        tree = read_file_metadata(changed or self._source_path(index))
+        tree = self._stored_metadata(index, changed or self._source_path(index))
         meta = tree.setdefault("meta", {})
         if changed is None:
             given = self._member_metadata(self._members[index])
@@ -72,6 +91,19 @@ class ModelLibrary(AbstractModelLibrary):
         meta["filename"] = self._store.file_name(index, meta.get("filename"))
         tree["meta"] = {name: value for name, value in meta.items() if value is not None}
         return tree
+
+    def _stored_metadata(self, index: int, path: str) -> dict[str, Any]:
+        """Metadata in a file, which is read again where it is another one than the last time."""
+        import copy
+
+        from jwst.datamodels.metadata import read_file_metadata
+
+        state = os.stat(path)
+        key = (path, state.st_ino, state.st_mtime_ns, state.st_size)
+        known = self._metadata_read.get(index)
+        if known is None or known[0] != key:
+            known = self._metadata_read[index] = (key, read_file_metadata(path))
+        return copy.deepcopy(known[1])
 
     def _crds_parameters_of(self, index: int) -> dict[str, Any]:
         from jwst.datamodels.metadata import flat_metadata
@@ -87,14 +119,43 @@ class ModelLibrary(AbstractModelLibrary):
         )
 
     def _datamodels_open(self, filename: Any, **kwargs: Any) -> Any:
-        from stdatamodels.jwst.datamodels import open as open_model
+        from jwst.datamodels.fast_fits import open_any
 
-        return open_model(filename, **kwargs)
+        return open_any(filename, **kwargs)
 
     def _load_asn(self, asn_path: str) -> dict[str, Any]:
         from jwst.datamodels.asn_file import read_association
 
-        return read_association(asn_path)
+        association = read_association(asn_path)
+        if not self._allow_outside:
+            self.refuse_outside(association, asn_path)
+        return association
+
+    @staticmethod
+    def refuse_outside(association: Mapping[str, Any], path: str | os.PathLike) -> None:
+        """Refuse an association that names members outside of the folder of its file by a relative name.
+
+        Parameters
+        ----------
+        association : mapping
+            The content of the file.
+        path : str or Path
+            The file.
+
+        Raises
+        ------
+        AssociationNotValidError
+            The text names each of these members.
+        """
+        from jwst.associations.exceptions import AssociationNotValidError
+        from jwst.associations.load_asn import outside_members
+
+        found = list(outside_members(association, os.path.dirname(os.path.abspath(path))))
+        if found:
+            raise AssociationNotValidError(
+                f"{os.fspath(path)} is not valid: {'; '.join(found)}, or make the library with allow_outside=True if "
+                "you trust it"
+            )
 
     def _filename_to_group_id(self, filename: str) -> str:
         """Group id that the file carries, else one made of its observation keywords."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["flat_metadata", "plain_metadata", "read_file_metadata", "read_group_facts"]
+__all__ = ["flat_metadata", "plain_metadata", "read_exptype", "read_file_metadata", "read_group_facts"]
 
 _LEFT_OUT = frozenset({"wcs", "cal_logs"})
 _SIMPLE = (str, int, float, complex)
@@ -65,6 +65,29 @@ def flat_metadata(tree: Mapping[str, Any]) -> dict[str, Any]:
     return dict(_items(tree, ""))
 
 
+def read_exptype(path: str | os.PathLike) -> str | None:
+    """Read from a file ``meta.asn.exptype``, what it was in the last association; None where it has none.
+
+    Parameters
+    ----------
+    path : str or Path
+        FITS or ASDF file.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    InputError
+        It cannot be read.
+    """
+    if not os.fspath(path).lower().endswith((".fits", ".fits.gz")):
+        return read_file_metadata(path).get("meta", {}).get("asn", {}).get("exptype")
+    from jwst.datamodels.fast_fits import open_fits
+
+    with open_fits(os.fspath(path), "exposure") as hdulist:
+        return _stored_meta(hdulist, "exptype").get("asn", {}).get("exptype")
+
+
 def read_group_facts(path: str | os.PathLike) -> tuple[str | None, dict[str, Any]]:
     """Read from a file what its group of exposures is told by, at the cost of a header.
 
@@ -84,35 +107,34 @@ def read_group_facts(path: str | os.PathLike) -> tuple[str | None, dict[str, Any
     ------
     FileNotFoundError
         There is no such file.
-    OSError
-        It is no FITS file.
+    InputError
+        It is no FITS file, or it is truncated.
     """
     if not os.fspath(path).lower().endswith((".fits", ".fits.gz")):
         meta = read_file_metadata(path).get("meta", {})
         return meta.get("group_id"), meta.get("observation", {})
-    from astropy.io import fits
-
+    from jwst.datamodels.fast_fits import open_fits
     from jwst.stpipe.header_parameters import header_keywords
 
-    with fits.open(os.fspath(path)) as hdulist:
+    with open_fits(os.fspath(path), "exposure") as hdulist:
         header, table = hdulist[0].header, header_keywords()
         flat = {table[keyword]: header[keyword] for keyword in header if keyword in table}
-        group_id = _stored_group_id(hdulist)
+        group_id = _stored_meta(hdulist, "group_id").get("group_id")
     return group_id, _nested(flat).get("meta", {}).get("observation", {})
 
 
-def _stored_group_id(hdulist: Any) -> str | None:
-    """``meta.group_id``, which has no keyword: it is in the ASDF extension, which is parsed only if it has one."""
+def _stored_meta(hdulist: Any, name: str) -> Mapping[str, Any]:
+    """``meta`` in the ASDF extension, for a value without a keyword; parsed only where that name is in it."""
     if "ASDF" not in hdulist:
-        return None
+        return {}
     content = hdulist["ASDF"].data.tobytes()
-    if b"group_id:" not in content:
-        return None
+    if f"{name}:".encode() not in content:
+        return {}
     import io
 
     from asdf.util import load_yaml
 
-    return load_yaml(io.BytesIO(content)).get("meta", {}).get("group_id")
+    return load_yaml(io.BytesIO(content)).get("meta", {})
 
 
 def _plain(value: Any) -> Any:

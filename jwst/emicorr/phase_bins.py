@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from jwst.emicorr.order_statistics import clipped_mean
+from jwst.lib.order_statistics import clipped_mean
 
 __all__ = ["PhaseBins"]
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jwst.emicorr.clock import OUTPUTS, Readout, frac, period, row_blocks, sum_of_outputs
-from jwst.emicorr.order_statistics import median
 from jwst.emicorr.phase_bins import PhaseBins
 from jwst.emicorr.waveform import Wave
+from jwst.lib.order_statistics import median
 
 __all__ = ["Phasing", "correct_sequentially", "phasing_integrations"]
 

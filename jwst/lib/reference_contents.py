@@ -18,6 +18,7 @@ _HDU_NAMES = {
     "irs2_table": "IRS2",
     "dq_table": "DQ",
     "phot_table": "PHOTOM",
+    "apcorr_table": "APCORR",
 }
 
 KEYWORDS = {

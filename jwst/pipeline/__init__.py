@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from jwst.pipeline.calwebb_dark import DarkPipeline
     from jwst.pipeline.calwebb_detector1 import Detector1Pipeline
     from jwst.pipeline.calwebb_guider import GuiderPipeline
+    from jwst.pipeline.calwebb_image2 import Image2Pipeline
+    from jwst.pipeline.calwebb_image3 import Image3Pipeline
 
-__all__ = ["DarkPipeline", "Detector1Pipeline", "GuiderPipeline"]
+__all__ = ["DarkPipeline", "Detector1Pipeline", "GuiderPipeline", "Image2Pipeline", "Image3Pipeline"]
 
 _MODULES = {entry.name: f"jwst.{entry.module}" for entry in PIPELINES}
 

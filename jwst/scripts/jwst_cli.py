@@ -1,4 +1,4 @@
-"""The console script ``jwst``: demo, simulated exposures, offline CRDS caches."""
+"""The console script ``jwst``: demo, simulated exposures and fields, offline CRDS caches, pictures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     from jwst.simulation.demo import run_demo
 
     result = run_demo(arguments.output, small=arguments.small, verbose=arguments.verbose)
-    return 0 if result.summary.good else 2
+    return 0 if result.good else 2
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
@@ -34,6 +34,38 @@ def _simulate(arguments: argparse.Namespace) -> int:
         print(part.truth_path)
     if arguments.cache:
         print(f"CRDS_PATH={cache_for(arguments.cache, [settings], traps=not arguments.no_traps)}")
+    return 0
+
+
+def _field(arguments: argparse.Namespace) -> int:
+    from jwst.simulation.field import field_cache, simulate_field
+    from jwst.simulation.field_settings import FieldSettings
+    from jwst.simulation.sky_field import SkyField
+
+    numbers = {name: value for name in ("stars", "galaxies") if (value := getattr(arguments, name)) is not None}
+    settings = FieldSettings(
+        detectors=tuple(name.upper() for name in arguments.detector or ["NRCA1"]),
+        window=arguments.window or None,
+        filter=arguments.filter,
+        exposures=arguments.exposures,
+        dither=arguments.dither,
+        roll=arguments.roll,
+        ngroups=arguments.ngroups,
+        seed=arguments.seed,
+        sky=SkyField(separation=arguments.separation, **numbers),
+    )
+    field = simulate_field(settings, arguments.output, raw=arguments.raw)
+    for path in (*field.exposures, field.sources, field.stars, *field.associations):
+        print(path)
+    if arguments.cache:
+        print(f"CRDS_PATH={field_cache(arguments.cache, settings, raw=arguments.raw)}")
+    return 0
+
+
+def _picture(arguments: argparse.Namespace) -> int:
+    from jwst.simulation.picture_image import picture_of_product
+
+    print(picture_of_product(arguments.product, arguments.output, catalogue=arguments.catalogue))
     return 0
 
 
@@ -77,10 +109,13 @@ def _crds_cache(arguments: argparse.Namespace) -> int:
 
 
 def _add_demo(commands: argparse._SubParsersAction) -> None:
-    text = "Simulate an exposure, calibrate it with Detector1Pipeline and compare the rates with the truth."
+    text = (
+        "Simulate an exposure, calibrate it with Detector1Pipeline and compare the rates with the truth; then combine "
+        "dithered exposures of a field to a mosaic with a catalogue, and compare these with the truth, too."
+    )
     parser = commands.add_parser("demo", help="simulate, calibrate, compare with the truth", description=text)
     parser.add_argument("-o", "--output", default="jwst_demo", help="folder for everything (default: %(default)s)")
-    parser.add_argument("--small", action="store_true", help="a subarray of 320 x 320 pixels instead of a full frame")
+    parser.add_argument("--small", action="store_true", help="subarrays of 320 x 320 and 256 x 256 pixels")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the log of the pipeline")
     parser.set_defaults(run=_demo)
 
@@ -130,10 +165,44 @@ def _add_crds_cache(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=_crds_cache)
 
 
+def _add_field(commands: argparse._SubParsersAction) -> None:
+    text = (
+        "Write dithered exposures of a field of stars and galaxies, what is really there (_sources.ecsv, _frame.npz), "
+        "an absolute catalogue (_stars.ecsv) and associations for Image2Pipeline and Image3Pipeline."
+    )
+    parser = commands.add_parser("field", help="write dithered exposures of a field", description=text)
+    parser.add_argument("-o", "--output", default=".", help="folder (default: the current one)")
+    parser.add_argument("--detector", action="append", help="detector; may be repeated (default: NRCA1)")
+    parser.add_argument(
+        "--window", type=int, default=256, help="rows and columns, 0 for the full frame (default: %(default)s)"
+    )
+    parser.add_argument("--filter", type=str.upper, help="filter (default: a usual one, e.g. F200W)")
+    parser.add_argument("--exposures", type=int, default=4, help="dither positions (default: %(default)s)")
+    parser.add_argument("--dither", type=float, default=1.0, help="size of the pattern, arcsec (default: %(default)s)")
+    parser.add_argument("--roll", type=float, default=30.0, help="position angle of V3, deg (default: %(default)s)")
+    parser.add_argument("--ngroups", type=int, default=10, help="groups (default: %(default)s)")
+    parser.add_argument("--stars", type=float, help="stars that a frame sees")
+    parser.add_argument("--galaxies", type=float, help="galaxies that a frame sees")
+    parser.add_argument("--separation", type=float, default=1.1, help="least distance, arcsec (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=23, help="seed of noise and errors (default: %(default)s)")
+    parser.add_argument("--raw", action="store_true", help="level-1b exposures (_uncal) instead of rates")
+    parser.add_argument("--cache", metavar="DIR", help="also write an offline CRDS cache for these exposures")
+    parser.set_defaults(run=_field)
+
+
+def _add_picture(commands: argparse._SubParsersAction) -> None:
+    text = "Draw an image (rate, cal, crf, i2d) with north, a scale and the sources of its catalogue."
+    parser = commands.add_parser("picture", help="draw a product that is an image", description=text)
+    parser.add_argument("product", help="FITS file")
+    parser.add_argument("-o", "--output", help="PNG (default: the name of the product with .png)")
+    parser.add_argument("-c", "--catalogue", help="sources to mark (default: the _cat.ecsv beside an _i2d, if any)")
+    parser.set_defaults(run=_picture)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jwst", description="Tools around the JWST pipeline.", epilog=EPILOG)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_add_demo, _add_simulate, _add_crds_cache):
+    for add in (_add_demo, _add_simulate, _add_field, _add_crds_cache, _add_picture):
         add(commands)
     return parser
 

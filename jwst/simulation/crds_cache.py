@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from jwst.simulation.cache_settings import CacheSettings, Coverage, DarkSettings
 from jwst.simulation.detector import make_detector
 from jwst.simulation.detectors import Detector, find_detector
 from jwst.simulation.guiders import GUIDER_TYPES, GUIDERS, write_guider_reference
@@ -18,7 +19,7 @@ from jwst.simulation.readout import READOUT_PATTERNS, Readout, find_readout
 from jwst.simulation.reference_request import ReferenceRequest
 from jwst.simulation.references import TYPES, write_reference
 from jwst.simulation.settings import ExposureSettings
-from jwst.simulation.subarrays import Subarray, find_subarray, full_frame
+from jwst.simulation.subarrays import Subarray, full_frame
 from stpipe.exceptions import InputError
 
 __all__ = ["CacheSettings", "Coverage", "DarkSettings", "cache_for", "make_crds_cache", "write_cache"]
@@ -30,91 +31,8 @@ IRS2_TYPES = ("mask", "readnoise", "superbias", "refpix")
 IRS2_PATTERNS = "NRSIRS2|NRSIRS2RAPID"
 NOT_NEEDED = {"refpix": ("ANY", "NRS|NRSRAPID"), "pictureframe": ("N/A",)}
 FALLBACK_GROUPS = 3
+IMAGE_TYPES = ("flat", "area", "photom")
 _RAPID = find_readout("RAPID")
-
-
-@dataclass(frozen=True)
-class DarkSettings:
-    """A dark reference; for MIRI the reset anomaly too.
-
-    Parameters
-    ----------
-    detector : str
-        Detector name.
-    subarray : str or Subarray
-        Darks are never cut, so each subarray needs its own.
-    readpatt : str
-        Readout pattern of the exposures; "RAPID" darks of NIRCam serve all patterns that have none of their own.
-    ngroups : int
-        Groups.
-    seconds : float or None
-        Time from frame to frame, if it is not that of the rectangle (superstripes).
-    """
-
-    detector: str
-    subarray: str | Subarray = "FULL"
-    readpatt: str = "SHALLOW4"
-    ngroups: int = 10
-    seconds: float | None = None
-
-    @property
-    def region(self) -> Subarray:
-        """The rectangle that it covers."""
-        return self.subarray if isinstance(self.subarray, Subarray) else find_subarray(self.subarray, self.detector)
-
-    @property
-    def readout(self) -> Readout:
-        """The readout pattern."""
-        return find_readout(self.readpatt, find_detector(self.detector).instrument)
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """A detector and the rectangle that its references cover; darks excepted.
-
-    Parameters
-    ----------
-    detector : str
-        Detector name.
-    region : Subarray or None
-        None for the full detector, or a subarray for small caches: such references serve exposures of this subarray
-        only.
-    irs2 : bool
-        Add what IRS2 patterns of NIRSpec need.
-    """
-
-    detector: str
-    region: Subarray | None = None
-    irs2: bool = False
-
-
-@dataclass(frozen=True)
-class CacheSettings:
-    """What the cache holds.
-
-    Parameters
-    ----------
-    coverage : tuple of Coverage
-        Detectors. NIRSpec has one for each subarray with a gain of its own.
-    darks : tuple of DarkSettings
-        Darks. Each NIRCam detector and subarray named here also gets a short RAPID dark for patterns without one: the
-        dark current of the simulator is constant, so that its linear extension is exact.
-    traps : bool
-        Add the references of the trap model of persistence and switch it on (NIRCam).
-    inverse_linearity : bool
-        Give the linearity reference inverse coefficients.
-    guiders : tuple of str
-        FGS guiders for guide-star exposures; detectors among ``coverage`` have their references already.
-    kernels : tuple of str
-        Detectors whose IPC reference has a kernel for every pixel of the full frame.
-    """
-
-    coverage: tuple[Coverage, ...] = (Coverage("NRCA1"),)
-    darks: tuple[DarkSettings, ...] = ()
-    traps: bool = True
-    inverse_linearity: bool = False
-    guiders: tuple[str, ...] = ()
-    kernels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,6 +68,8 @@ def _covering(cover: Coverage, settings: CacheSettings) -> Iterator[_Entry]:
     for reftype in TYPES[sca.instrument]:
         keys = parkeys(sca.instrument, reftype)
         if reftype in left_out or (reftype == "pictureframe" and special):
+            continue
+        if settings.images_only and reftype not in IMAGE_TYPES:
             continue
         changes = {"NAME": region.name} if special and "META.SUBARRAY.NAME" in keys else {}
         place = full_frame(sca.name) if reftype == "ipc" and sca.name in settings.kernels else region
@@ -371,6 +291,7 @@ def cache_for(
     traps: bool = True,
     guiders: Iterable[str] = (),
     kernels: Iterable[str] = (),
+    images_only: bool = False,
 ) -> Path:
     """Write a small cache with all that some exposures need: references of a detector are cut to its subarray.
 
@@ -386,6 +307,8 @@ def cache_for(
         FGS guiders.
     kernels : iterable of str
         Detectors whose IPC reference has a kernel for every pixel.
+    images_only : bool
+        Only what rates of images need: nothing for stage 1.
 
     Returns
     -------
@@ -393,7 +316,13 @@ def cache_for(
         The root, absolute.
     """
     exposures = tuple(exposures)
-    darks = tuple(_dark_for(settings) for settings in exposures)
-    coverage = tuple(_coverage(exposures))
-    settings = CacheSettings(coverage, darks, traps=traps, guiders=tuple(guiders), kernels=tuple(kernels))
+    darks = () if images_only else tuple(_dark_for(settings) for settings in exposures)
+    settings = CacheSettings(
+        tuple(_coverage(exposures)),
+        darks,
+        traps=traps,
+        guiders=tuple(guiders),
+        kernels=tuple(kernels),
+        images_only=images_only,
+    )
     return write_cache(root, settings)

@@ -1,4 +1,4 @@
-"""The demo: simulate an exposure, calibrate it, compare it with the truth."""
+"""The demo: simulate an exposure, calibrate it, compare it with the truth; then a mosaic of dithered exposures."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from jwst.lib.dqflags import JUMP_DET
 from jwst.simulation.crds_cache import cache_for
+from jwst.simulation.demo_mosaic import MosaicResult, make_mosaic, mosaic_settings
 from jwst.simulation.exposure import SimulatedExposure, simulate
 from jwst.simulation.judge import TruthSummary, compare_with_truth
 from jwst.simulation.picture import Panel, draw_panels
@@ -40,6 +41,8 @@ class DemoResult:
         Agreement with the truth.
     seconds : dict of str to float
         Time of each part.
+    mosaic : MosaicResult
+        The mosaic of dithered exposures and its catalogue.
     """
 
     exposure: SimulatedExposure
@@ -49,6 +52,12 @@ class DemoResult:
     picture: Path
     summary: TruthSummary
     seconds: dict[str, float]
+    mosaic: MosaicResult
+
+    @property
+    def good(self) -> bool:
+        """True if everything is within its limits."""
+        return self.summary.good and self.mosaic.summary.good
 
 
 def _demo_settings(small: bool) -> ExposureSettings:
@@ -72,12 +81,11 @@ def _crds_path(path: Path) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _calibrate(uncal: Path, crds_path: Path, verbose: bool) -> None:
+def _calibrate(uncal: Path, verbose: bool) -> None:
     from jwst.pipeline import Detector1Pipeline
 
     saving = {"output_dir": str(uncal.parent), "save_results": True, "save_calibrated_ramp": True}
-    with _crds_path(crds_path):
-        Detector1Pipeline.call(str(uncal), configure_log=verbose, **saving)
+    Detector1Pipeline.call(str(uncal), configure_log=verbose, **saving)
 
 
 def draw_demo(path: Path, exposure: Path, rate: Path, ramp: Path) -> None:
@@ -115,14 +123,14 @@ def draw_demo(path: Path, exposure: Path, rate: Path, ramp: Path) -> None:
 def run_demo(
     output: str | Path, *, small: bool = False, verbose: bool = False, say: Callable[[str], None] = print
 ) -> DemoResult:
-    """Simulate, calibrate, compare, draw.
+    """Simulate, calibrate, compare, draw: one exposure, then dithered exposures that become a mosaic and a catalogue.
 
     Parameters
     ----------
     output : str or Path
         Folder for everything; made if missing.
     small : bool
-        A subarray instead of a full frame.
+        A subarray instead of a full frame, and smaller windows in the mosaic.
     verbose : bool
         Show the log of the pipeline.
     say : callable
@@ -135,34 +143,52 @@ def run_demo(
     Raises
     ------
     OutputError
-        The pipeline ended without a rate product.
+        A pipeline ended without its product.
     """
-    output, settings = Path(output).absolute(), _demo_settings(small)
+    output, settings, field = Path(output).absolute(), _demo_settings(small), mosaic_settings(small)
     seconds: dict[str, float] = {}
 
     def timed(name: str, work: Callable[[], object]) -> object:
         start = time.perf_counter()
         result = work()
-        seconds[name] = time.perf_counter() - start
-        say(f"{name:<28}{seconds[name]:8.2f} s")
+        took = time.perf_counter() - start
+        seconds[name] = seconds.get(name, 0.0) + took
+        say(f"{name:<28}{took:8.2f} s")
         return result
 
     crds_path = output / "crds_cache"
-    timed("reference files", lambda: cache_for(crds_path, [settings]))
+    frames = [frame.settings for frame in field.frames()]
+    timed("reference files", lambda: cache_for(crds_path, [settings, *frames[: len(field.detectors)]]))
+    with _crds_path(crds_path):
+        exposure, rate, ramp, picture = _one_exposure(settings, output, verbose, timed)
+        summary = timed("comparison", lambda: compare_with_truth(rate, ramp=ramp))
+        assert isinstance(summary, TruthSummary)
+        timed("picture", lambda: draw_demo(picture, exposure.path, rate, ramp))
+        _tell_products(output, settings.filename.replace("_uncal.fits", "_*"), say)
+        say(f"  {crds_path}  (CRDS_PATH for these data)\n\nAgainst the truth\n{summary}\n")
+        mosaic = make_mosaic(field, output / "mosaic", timed=timed, verbose=verbose)
+    _tell_products(mosaic.mosaic.parent, f"{mosaic.field.product}_*", say)
+    say(f"\nAgainst the truth\n{mosaic.summary}")
+    return DemoResult(exposure, crds_path, rate, ramp, picture, summary, seconds, mosaic)
+
+
+def _one_exposure(
+    settings: ExposureSettings, output: Path, verbose: bool, timed: Callable[[str, Callable[[], object]], object]
+) -> tuple[SimulatedExposure, Path, Path, Path]:
+    """Simulate and calibrate an exposure: it, its rate, its ramp, and where the picture goes."""
     exposure = timed("exposure", lambda: simulate(settings, output))
     assert isinstance(exposure, SimulatedExposure)
-    timed("Detector1Pipeline", lambda: _calibrate(exposure.path, crds_path, verbose))
+    timed("Detector1Pipeline", lambda: _calibrate(exposure.path, verbose))
     rate, ramp, picture = (
         exposure.path.with_name(exposure.path.name.replace("_uncal.fits", ending))
         for ending in ("_rate.fits", "_ramp.fits", "_demo.png")
     )
     if not rate.exists():
         raise OutputError(f"The pipeline ended without {rate}; see its log for the reason.")
-    summary = timed("comparison", lambda: compare_with_truth(rate, ramp=ramp))
-    assert isinstance(summary, TruthSummary)
-    timed("picture", lambda: draw_demo(picture, exposure.path, rate, ramp))
+    return exposure, rate, ramp, picture
+
+
+def _tell_products(folder: Path, pattern: str, say: Callable[[str], None]) -> None:
     say("\nProducts")
-    for path in sorted(output.glob(settings.filename.replace("_uncal.fits", "_*"))):
+    for path in sorted(folder.glob(pattern)):
         say(f"  {path}  ({path.stat().st_size / 1e6:.1f} MB)")
-    say(f"  {crds_path}  (CRDS_PATH for these data)\n\nAgainst the truth\n{summary}")
-    return DemoResult(exposure, crds_path, rate, ramp, picture, summary, seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import cos, radians, sin
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import numpy as np
 from jwst.simulation.irs2 import NORMAL, REFERENCE
 from jwst.simulation.miri import reference_output
 from jwst.simulation.nirspec_optics_msa import metafile_name
+from jwst.simulation.pointing import Pointing
 from jwst.simulation.ramp import Exposed
 from jwst.simulation.settings import ExposureSettings
 from jwst.simulation.subarrays import Subarray
 
-__all__ = ["write_level1b"]
+__all__ = ["exposure_metadata", "write_level1b"]
 
 MJD_ZERO = datetime(1858, 11, 17)
 DAY_ZERO = datetime(2000, 1, 1)
@@ -114,7 +116,7 @@ def _exposure(segment: _Segment) -> dict[str, Any]:
 
 
 def _observation(settings: ExposureSettings, clock: _Clock) -> dict[str, Any]:
-    visit = settings.root[2:13]
+    visit, activity = settings.root[2:13], settings.root[14:19]
     return {
         "date": f"{clock.start:%Y-%m-%d}",
         "time": clock.start.time().isoformat(timespec="milliseconds"),
@@ -124,11 +126,11 @@ def _observation(settings: ExposureSettings, clock: _Clock) -> dict[str, Any]:
         "observation_number": visit[5:8],
         "visit_number": visit[8:11],
         "visit_id": visit,
-        "visit_group": "01",
-        "sequence_id": "1",
-        "activity_id": "01",
-        "exposure_number": "1",
-        "obs_id": f"V{visit}P0000000001101",
+        "visit_group": activity[:2] or "01",
+        "sequence_id": activity[2:3] or "1",
+        "activity_id": activity[3:] or "01",
+        "exposure_number": str(int(number)) if (number := settings.root[20:25]).isdigit() else "1",
+        "obs_id": f"V{visit}P00000000{activity}",
         "observation_label": "simulated exposure",
     }
 
@@ -163,30 +165,39 @@ def _subarray(settings: ExposureSettings) -> dict[str, Any]:
     }
 
 
+def _attitude(settings: ExposureSettings) -> Pointing:
+    """Where the reference point of the detector is believed to look."""
+    sca = settings.sca
+    if settings.pointing is None:
+        return Pointing(*TARGET, v2=sca.v2, v3=sca.v3)
+    return settings.pointing.at(sca.v2, sca.v3)
+
+
 def _pointing(settings: ExposureSettings) -> dict[str, Any]:
-    """World coordinates of the aperture: a tangent plane with north up along V3."""
-    region, sca = settings.region, settings.sca
+    """World coordinates of the aperture: a tangent plane with V3 along columns."""
+    region, sca, pointing = settings.region, settings.sca, _attitude(settings)
+    cosine, sine = cos(radians(pointing.roll)), sin(radians(pointing.roll))
     scale = sca.pixel_scale / 3600
     ny, nx = sca.shape
     return {
         "wcsaxes": 2,
         "crpix1": (nx + 1) / 2 - region.xstart + 1,
         "crpix2": (ny + 1) / 2 - region.ystart + 1,
-        "crval1": TARGET[0],
-        "crval2": TARGET[1],
+        "crval1": pointing.ra,
+        "crval2": pointing.dec,
         "ctype1": "RA---TAN",
         "ctype2": "DEC--TAN",
         "cunit1": "deg",
         "cunit2": "deg",
         "cdelt1": scale,
         "cdelt2": scale,
-        "pc1_1": -1.0,
-        "pc1_2": 0.0,
-        "pc2_1": 0.0,
-        "pc2_2": 1.0,
-        "ra_ref": TARGET[0],
-        "dec_ref": TARGET[1],
-        "roll_ref": 0.0,
+        "pc1_1": -cosine,
+        "pc1_2": sine,
+        "pc2_1": sine,
+        "pc2_2": cosine,
+        "ra_ref": pointing.ra,
+        "dec_ref": pointing.dec,
+        "roll_ref": pointing.roll,
         "v2_ref": sca.v2,
         "v3_ref": sca.v3,
         "v3yangle": 0.0,
@@ -214,8 +225,21 @@ def _instrument(settings: ExposureSettings) -> dict[str, Any]:
     return values
 
 
+def _dither(pointing: Pointing) -> dict[str, Any]:
+    return {
+        "primary_type": "NONE" if pointing.positions == 1 else "INTRAMODULEX",
+        "position_number": pointing.position,
+        "total_points": pointing.positions,
+        "x_offset": pointing.dither[0],
+        "y_offset": pointing.dither[1],
+    }
+
+
 def _metadata(segment: _Segment) -> dict[str, dict[str, Any]]:
     settings, clock, sca = segment.settings, segment.clock, segment.settings.sca
+    pointing = _attitude(settings)
+    target = TARGET if settings.pointing is None else pointing.target or (settings.pointing.ra, settings.pointing.dec)
+    boresight = Pointing(*target) if settings.pointing is None else settings.pointing.at(0.0, 0.0)
     aperture = f"{sca.name}_{settings.region.name}"
     time_series = settings.light_curve is not None
     return {
@@ -228,8 +252,8 @@ def _metadata(segment: _Segment) -> dict[str, dict[str, Any]]:
         "target": {
             "catalog_name": "SIMULATED",
             "type": "FIXED",
-            "ra": TARGET[0],
-            "dec": TARGET[1],
+            "ra": target[0],
+            "dec": target[1],
             "proposer_name": "SIMULATED",
         },
         "visit": {
@@ -238,10 +262,14 @@ def _metadata(segment: _Segment) -> dict[str, dict[str, Any]]:
             "internal_target": False,
             "status": "SUCCESSFUL",
         },
-        "dither": {"primary_type": "NONE", "position_number": 1, "total_points": 1, "x_offset": 0.0, "y_offset": 0.0},
+        "dither": _dither(pointing),
         "aperture": {"name": aperture, "pps_name": aperture},
-        "velocity_aberration": {"scale_factor": 1.0, "va_ra_ref": TARGET[0], "va_dec_ref": TARGET[1]},
-        "pointing": {"ra_v1": TARGET[0], "dec_v1": TARGET[1], "pa_v3": 0.0},
+        "velocity_aberration": {
+            "scale_factor": pointing.aberration,
+            "va_ra_ref": target[0],
+            "va_dec_ref": target[1],
+        },
+        "pointing": {"ra_v1": boresight.ra, "dec_v1": boresight.dec, "pa_v3": boresight.roll},
         "ephemeris": {"velocity_x_bary": 0.0, "velocity_y_bary": 0.0, "velocity_z_bary": 0.0},
     }
 
@@ -276,6 +304,11 @@ def _integration_table(model: Any, segment: _Segment) -> np.ndarray:
             for name, value in zip(("start", "mid", "end"), moments):
                 entry[f"int_{name}_{kind}"] = value
     return table
+
+
+def exposure_metadata(settings: ExposureSettings) -> dict[str, dict[str, Any]]:
+    """Return what the keywords of an exposure say, by section of ``meta``; None is no value."""
+    return _metadata(_Segment(settings, _Clock(settings), 0))
 
 
 def write_level1b(path: Path, settings: ExposureSettings, exposed: Exposed, *, segment: int = 0) -> None:

@@ -30,6 +30,8 @@ _SUBARRAY = "META.SUBARRAY.NAME"
 _RECTANGLE = tuple(f"META.SUBARRAY.{name}" for name in ("XSTART", "YSTART", "XSIZE", "YSIZE"))
 
 _PARKEYS = {
+    "abvegaoffset": (),
+    "apcorr": (_EXP_TYPE,),
     "area": (_DETECTOR, _FILTER, _PUPIL, _EXP_TYPE),
     "dark": (_DETECTOR, _READPATT, _SUBARRAY),
     "flat": (_DETECTOR, _FILTER, _PUPIL),
@@ -52,6 +54,7 @@ _OWN_PARKEYS: dict[str, dict[str, tuple[str, ...]]] = {
         "filteroffset": (_CHANNEL, _MODULE),
     },
     "FGS": {
+        "apcorr": (_DETECTOR,),
         "area": (_DETECTOR,),
         "distortion": (_EXP_TYPE, _DETECTOR),
         "flat": (_DETECTOR, _EXP_TYPE),

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["Panel", "draw_panels"]
+__all__ = ["Panel", "colour_table", "draw_panels", "shrink"]
 
 PANEL = 520
 MARGIN = 28
@@ -64,16 +64,16 @@ class Panel:
         return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 
-def _colour_table(kind: str) -> np.ndarray:
-    """256 colours between the anchors of a map: (256, 3) ndarray of uint8."""
+def colour_table(kind: str) -> np.ndarray:
+    """Return 256 colours between the anchors of a map, "light" or "diverging": (256, 3) ndarray of uint8."""
     anchors = np.array(COLOURS[kind], float)
     place = np.linspace(0, len(anchors) - 1, 256)
     return np.stack([np.interp(place, range(len(anchors)), anchors[:, n]) for n in range(3)], axis=1).astype(np.uint8)
 
 
-def _shrink(image: np.ndarray) -> np.ndarray:
-    """Mean of blocks, so that a full frame fits the panel; small images are left to the enlargement."""
-    step = max(-(-max(image.shape) // PANEL), 1)
+def shrink(image: np.ndarray, largest: int = PANEL) -> np.ndarray:
+    """Return the means of blocks of an image, so that it fits in ``largest`` pixels; small images stay as they are."""
+    step = max(-(-max(image.shape) // largest), 1)
     if step == 1:
         return image
     ny, nx = (size // step * step for size in image.shape)
@@ -87,10 +87,10 @@ def _shrink(image: np.ndarray) -> np.ndarray:
 def _picture(panel: Panel, limits: tuple[float, float]) -> Image.Image:
     from PIL import Image
 
-    image = _shrink(np.asarray(panel.image, float))[::-1]
+    image = shrink(np.asarray(panel.image, float))[::-1]
     low, high = limits
     level = np.nan_to_num((image - low) / (high - low) * 255, nan=0.0)
-    pixels = _colour_table("diverging" if panel.diverging else "light")[np.clip(level, 0, 255).astype(np.uint8)]
+    pixels = colour_table("diverging" if panel.diverging else "light")[np.clip(level, 0, 255).astype(np.uint8)]
     pixels[~np.isfinite(image)] = BAD
     scale = PANEL / max(image.shape)
     size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
@@ -112,7 +112,7 @@ def _draw_panel(canvas: Image.Image, panel: Panel, corner: tuple[int, int], font
     top = y + TITLE_SPACE
     canvas.paste(picture, (x + (PANEL - picture.width) // 2, top + (PANEL - picture.height) // 2))
     draw.rectangle((x - 1, top - 1, x + PANEL, top + PANEL), outline=INK)
-    table = _colour_table("diverging" if panel.diverging else "light")
+    table = colour_table("diverging" if panel.diverging else "light")
     bar = Image.fromarray(np.broadcast_to(table, (BAR_HEIGHT, 256, 3)).copy()).resize((PANEL, BAR_HEIGHT))
     bar_top = top + PANEL + 8
     canvas.paste(bar, (x, bar_top))

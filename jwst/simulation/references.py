@@ -148,12 +148,14 @@ def _ipc(request: ReferenceRequest) -> JwstDataModel:
 
 
 def _flat(request: ReferenceRequest) -> JwstDataModel:
+    """In DN, so that differences of the gain are part of it; the photometric reference has the typical gain."""
     from stdatamodels.jwst.datamodels import FlatModel
 
     truth = request.detector
     blind = truth.dead | truth.reference
     names = {"DO_NOT_USE": DO_NOT_USE, "NO_FLAT_FIELD": NO_FLAT_FIELD}
-    model = FlatModel(data=np.where(blind, np.float32(1), truth.flat), dq_def=dq_def_table(names))
+    response = truth.flat * (np.float32(references_photom.typical_gain(truth.gain)) / truth.gain)
+    model = FlatModel(data=np.where(blind, np.float32(1), response), dq_def=dq_def_table(names))
     model.err = np.full(truth.flat.shape, FLAT_ERROR, np.float32)
     model.dq = flag_where(NO_FLAT_FIELD | DO_NOT_USE, blind)
     for name, value in vars(request.optics).items():

@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jwst.simulation.detectors import Detector
+from jwst.simulation.distortion import SPECTROGRAPHS, distortion_model
 from jwst.simulation.reference_request import ReferenceRequest
 
 if TYPE_CHECKING:
     from stdatamodels.jwst.datamodels import JwstDataModel
 
-__all__ = ["electrons_per_mjysr", "make_area", "make_photom"]
+__all__ = ["electrons_per_mjysr", "filter_width", "make_area", "make_photom", "photometric_elements", "typical_gain"]
 
 MIRROR_AREA = 25.4
 """Square metres."""
 EFFICIENCY = 0.4
+AREA_STEP = 64
 PLANCK = 6.62607015e-34
 MEGAJANSKY = 1e-20
 UNCERTAINTY = 0.02
@@ -57,6 +60,11 @@ def electrons_per_mjysr(width: float, pixel_scale: float) -> float:
     return MEGAJANSKY * MIRROR_AREA * EFFICIENCY * width / PLANCK * pixel_scale**2 * STERADIANS
 
 
+def typical_gain(gain: np.ndarray) -> float:
+    """Return the median gain of pixels: that of the detector as a whole, electrons per DN."""
+    return float(np.median(gain[np.isfinite(gain) & (gain > 0)]))
+
+
 def make_photom(request: ReferenceRequest) -> JwstDataModel:
     """Make the photometric reference of a detector, for all filters of its instrument.
 
@@ -71,10 +79,9 @@ def make_photom(request: ReferenceRequest) -> JwstDataModel:
     """
     from stdatamodels.jwst import datamodels
 
-    gain = request.detector.gain
-    gain_of_all = float(np.median(gain[np.isfinite(gain) & (gain > 0)]))
-    names, rows = _elements(request.sca.instrument)
-    factors = [gain_of_all / electrons_per_mjysr(_width(row), request.sca.pixel_scale) for row in rows]
+    gain_of_all = typical_gain(request.detector.gain)
+    names, rows = photometric_elements(request.sca.instrument)
+    factors = [gain_of_all / electrons_per_mjysr(filter_width(row), request.sca.pixel_scale) for row in rows]
     kinds = {"filter": "S12", "pupil": "S12", "subarray": "S17"}
     columns = [*((name, kinds[name]) for name in names), ("photmjsr", "f4"), ("uncertainty", "f4")]
     table = [(*row, factor, UNCERTAINTY * factor) for row, factor in zip(rows, factors, strict=True)]
@@ -85,7 +92,7 @@ def make_photom(request: ReferenceRequest) -> JwstDataModel:
 
 
 def make_area(request: ReferenceRequest) -> JwstDataModel:
-    """Make the pixel area reference of a detector: all areas are equal.
+    """Make the pixel area reference of a detector: areas as its distortion makes them; of spectrographs all are equal.
 
     Parameters
     ----------
@@ -100,9 +107,24 @@ def make_area(request: ReferenceRequest) -> JwstDataModel:
 
     region = request.region
     shape = region.ystart - 1 + region.ysize, region.xstart - 1 + region.xsize
-    model = PixelAreaModel(data=np.ones(shape, np.float32))
+    areas = np.ones(shape) if request.sca.name in SPECTROGRAPHS else _areas(request.sca, shape)
+    model = PixelAreaModel(data=areas.astype(np.float32))
     _describe_pixels(model, request.sca.pixel_scale)
     return model
+
+
+def _areas(sca: Detector, shape: tuple[int, int]) -> np.ndarray:
+    """Solid angles of pixels in units of the nominal one: a smooth function, which a spline goes through."""
+    from scipy.interpolate import RectBivariateSpline
+
+    y, x = (np.linspace(0, size - 1, max(size // AREA_STEP, 4) + 1) for size in shape)
+    columns, rows = np.meshgrid(x, y)
+    model = distortion_model(sca.name)
+    right, left = (np.array(model(columns + step, rows)) for step in (0.5, -0.5))
+    above, below = (np.array(model(columns, rows + step)) for step in (0.5, -0.5))
+    (a, b), (c, d) = right - left, above - below
+    areas = np.abs(a * d - b * c) / sca.pixel_scale**2
+    return RectBivariateSpline(y, x, areas)(np.arange(shape[0]), np.arange(shape[1]))
 
 
 def _describe_pixels(model: JwstDataModel, scale: float) -> None:
@@ -111,8 +133,21 @@ def _describe_pixels(model: JwstDataModel, scale: float) -> None:
     model.meta.photometry.pixelarea_steradians = scale**2 * STERADIANS
 
 
-def _elements(instrument: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Columns that rows of the table are found by, and their values."""
+def photometric_elements(instrument: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the columns that rows of tables of filters are found by, and their values.
+
+    Parameters
+    ----------
+    instrument : str
+        Name in upper case.
+
+    Returns
+    -------
+    names : tuple of str
+        None for FGS, which has no filters.
+    rows : list of tuple of str
+        One for each filter, and subarray "GENERIC" for MIRI.
+    """
     if instrument == "FGS":
         return (), [()]
     rows: list[tuple[str, ...]]
@@ -128,7 +163,7 @@ def _elements(instrument: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     return ("filter", "pupil"), rows
 
 
-def _width(row: tuple[str, ...]) -> float:
-    """Width of the narrowest filter of a row of the table, as a share of its wavelength."""
+def filter_width(row: tuple[str, ...]) -> float:
+    """Return the width of the narrowest filter among names of elements, as a share of its wavelength."""
     filters = [re.fullmatch(r"F\d*([A-Z]+2?)", name) for name in row]
     return min((_WIDTHS[match[1]] for match in filters if match and match[1] in _WIDTHS), default=_OPEN)

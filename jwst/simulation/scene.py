@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import floor
+from typing import Protocol
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from jwst.simulation.detectors import BORDER, DETECTOR_SIZE
 from jwst.simulation.subarrays import Subarray
 from stpipe.exceptions import InputError
 
-__all__ = ["Scene", "render_scene"]
+__all__ = ["Scene", "Seen", "render_scene"]
 
 CORE_SIGMA = 0.95
 WING_RADIUS = 2.6
@@ -25,6 +26,14 @@ TRACE_REACH = 8.0
 LINES = 6
 BLIND_EDGES = ("SUB32", "SUB512", "SUB512S")
 """Subarrays of NIRSpec whose edges see no light and serve as reference pixels (spec refpix.md §C1)."""
+
+
+class Seen(Protocol):
+    """Something else to look at than a `Scene`."""
+
+    def render(self, region: Subarray) -> np.ndarray:
+        """Return its light on a rectangle of a detector: (ny, nx) ndarray of float32, electrons per second."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -146,13 +155,13 @@ def _add_traces(scene: Scene, region: Subarray, rate: np.ndarray) -> None:
         light[near] += flux * continuum * np.exp(-0.5 * ((across[near, None] - ridge) / TRACE_SIGMA) ** 2)
 
 
-def render_scene(scene: Scene, region: Subarray) -> np.ndarray:
+def render_scene(scene: Scene | Seen, region: Subarray) -> np.ndarray:
     """Return the light of a scene on a rectangle of a detector.
 
     Parameters
     ----------
-    scene : Scene
-        What is there; positions belong to the full detector.
+    scene : Scene, or what has a ``render`` of its own
+        What is there; positions of a `Scene` belong to the full detector.
     region : Subarray
         The rectangle that sees it.
 
@@ -161,6 +170,8 @@ def render_scene(scene: Scene, region: Subarray) -> np.ndarray:
     (ny, nx) ndarray of float32, electrons per second
         Before the flat field.
     """
+    if not isinstance(scene, Scene):
+        return scene.render(region)
     rate = np.full((region.ysize, region.xsize), scene.sky, np.float32)
     for source in _sources(scene):
         size = _stamp_size(source)

@@ -8,8 +8,9 @@ from datetime import datetime
 from jwst.simulation.detectors import Detector, find_detector
 from jwst.simulation.light_curve import LightCurve
 from jwst.simulation.modes import Optics, default_exposure_type, default_optics, default_readout
+from jwst.simulation.pointing import Pointing
 from jwst.simulation.readout import Readout, find_readout, frame_time
-from jwst.simulation.scene import Scene
+from jwst.simulation.scene import Scene, Seen
 from jwst.simulation.subarrays import Subarray, check_fit, find_subarray
 from stpipe.exceptions import InputError
 
@@ -104,8 +105,8 @@ class ExposureSettings:
         Filter, kept in the keywords only; None is a usual one.
     seed : int
         The same seed gives the same exposure, whatever the number of threads.
-    scene : Scene
-        Sky, stars, galaxies, spectra.
+    scene : Scene, or FieldView
+        Sky, stars, galaxies, spectra; or a piece of sky with coordinates.
     noise : NoiseSettings
         Noise and cosmic rays.
     root : str
@@ -124,6 +125,8 @@ class ExposureSettings:
         Given: the exposure is a time series, and the light of its sources follows this curve.
     keep_noise : bool
         Keep the 1/f noise of every group in the truth, so that its power can be compared before and after.
+    pointing : Pointing or None
+        Where the telescope believes to look, for the keywords; None is one and the same place with V3 to the north.
 
     Raises
     ------
@@ -138,7 +141,7 @@ class ExposureSettings:
     nints: int = 1
     filter: str | None = None
     seed: int = 17
-    scene: Scene = field(default_factory=Scene)
+    scene: Scene | Seen = field(default_factory=Scene)
     noise: NoiseSettings = field(default_factory=NoiseSettings)
     root: str = "jw00017001001_01101_00001"
     miri: MiriSettings = field(default_factory=MiriSettings)
@@ -148,6 +151,7 @@ class ExposureSettings:
     segments: int = 1
     light_curve: LightCurve | None = None
     keep_noise: bool = False
+    pointing: Pointing | None = None
 
     def __post_init__(self) -> None:
         if self.ngroups < 1 or self.nints < 1:

@@ -50,9 +50,9 @@ class JwstStep(Step):
 
     @classmethod
     def _datamodels_open(cls, init: Any, **kwargs: Any) -> Any:
-        from stdatamodels.jwst.datamodels import open as open_model
+        from jwst.datamodels.fast_fits import open_any
 
-        return open_model(init, **kwargs)
+        return open_any(init, **kwargs)
 
     @classmethod
     def _get_crds_parameters(cls, dataset: Any) -> tuple[dict[str, Any], str]:

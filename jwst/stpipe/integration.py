@@ -27,6 +27,7 @@ class Entry:
 
 
 STEPS = (
+    Entry("AssignMTWcsStep", "assign_mtwcs", "assign_mtwcs.assign_mtwcs_step"),
     Entry("AssignWcsStep", "assign_wcs", "assign_wcs.assign_wcs_step"),
     Entry("BackgroundStep", "bkg_subtract", "background.background_step"),
     Entry("ChargeMigrationStep", "charge_migration", "charge_migration.charge_migration_step"),
@@ -44,21 +45,28 @@ STEPS = (
     Entry("LastFrameStep", "lastframe", "lastframe.lastframe_step"),
     Entry("LinearityStep", "linearity", "linearity.linearity_step"),
     Entry("MSAFlagOpenStep", "msa_flagging", "msaflagopen.msaflagopen_step"),
+    Entry("OutlierDetectionStep", "outlier_detection", "outlier_detection.outlier_detection_step"),
     Entry("PersistenceStep", "persistence", "persistence.persistence_step"),
     Entry("PhotomStep", "photom", "photom.photom_step"),
     Entry("PictureFrameStep", "picture_frame", "picture_frame.picture_frame_step"),
     Entry("RampFitStep", "ramp_fit", "ramp_fitting.ramp_fit_step"),
     Entry("RefPixStep", "refpix", "refpix.refpix_step"),
+    Entry("ResampleStep", "resample", "resample.resample_step"),
     Entry("ResetStep", "reset", "reset.reset_step"),
     Entry("RscdStep", "rscd", "rscd.rscd_step"),
     Entry("SaturationStep", "saturation", "saturation.saturation_step"),
+    Entry("SkyMatchStep", "skymatch", "skymatch.skymatch_step"),
+    Entry("SourceCatalogStep", "source_catalog", "source_catalog.source_catalog_step"),
     Entry("SuperBiasStep", "superbias", "superbias.superbias_step"),
+    Entry("TweakRegStep", "tweakreg", "tweakreg.tweakreg_step"),
 )
 
 PIPELINES = (
     Entry("DarkPipeline", "calwebb_dark", "pipeline.calwebb_dark"),
     Entry("Detector1Pipeline", "calwebb_detector1", "pipeline.calwebb_detector1"),
     Entry("GuiderPipeline", "calwebb_guider", "pipeline.calwebb_guider"),
+    Entry("Image2Pipeline", "calwebb_image2", "pipeline.calwebb_image2"),
+    Entry("Image3Pipeline", "calwebb_image3", "pipeline.calwebb_image3"),
 )
 
 

@@ -43,9 +43,9 @@ def available() -> bool:
 def _reduce(interpreter: list[str], arguments: list[str], cache: str) -> Cost:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("CRDS_", "STPIPE_"))}
     environment["CRDS_PATH"] = cache
-    done = subprocess.run(
-        [*interpreter, str(WORKER), *arguments], capture_output=True, text=True, env=environment, cwd="/", check=False
-    )
+    folder = pathlib.Path(arguments[1]).resolve().parent  # the released pipeline looks for members of a level 2 there
+    command = [*interpreter, str(WORKER), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(interpreter)} failed:\n{done.stderr[-4000:]}")
     report = json.loads(done.stdout.splitlines()[-1])

@@ -23,6 +23,7 @@ def peak_memory():
 
 def main():
     """Import, call, report."""
+    sys.tracebacklimit = 0  # no source of the released pipeline in messages
     name, exposure, output_dir, *rest = sys.argv[1:]
     repeats, parameters = int(rest[0]) if rest else 1, json.loads(rest[1]) if rest[1:] else {}
     start = time.perf_counter()

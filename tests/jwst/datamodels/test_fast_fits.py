@@ -1,12 +1,15 @@
-"""Fast opening of ramps gives what the data model gives."""
+"""Fast opening of ramps and images gives what the data models give."""
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
+from astropy.io import fits
 from stdatamodels.jwst import datamodels as dm
 
-from jwst.datamodels.fast_fits import open_ramp
+from jwst.datamodels.fast_fits import open_any, open_ramp
 from stpipe.exceptions import InputError
 
 
@@ -87,3 +90,86 @@ def test_a_keyword_taken_out_keeps_its_value_in_the_asdf_extension_as_in_the_dat
     assert (
         open_ramp(uncal, dm.RampModel).meta.exposure.readpatt == dm.RampModel(uncal).meta.exposure.readpatt == "RAPID"
     )
+
+
+# Images and cubes
+
+
+def plain_metadata_of(model):
+    left_out = ("_fits_hash", "history", "asdf_library")
+    flat = model.to_flat_dict(include_arrays=False)
+    return {name: value for name, value in flat.items() if not name.startswith(left_out)}
+
+
+def an_image(kind, shape):
+    model = getattr(dm, kind)(np.arange(np.prod(shape), dtype=np.float32).reshape(shape))
+    model.err = np.ones(shape, np.float32)
+    model.dq = np.full(shape, 2**31 + 5, np.uint32)
+    model.var_flat = np.full(shape, np.nan, np.float32)
+    model.meta.instrument.name, model.meta.exposure.type = "NIRCAM", "NRC_IMAGE"
+    model.meta.wcsinfo.spectral_region = [1, 2]
+    model.cal_logs = {"calwebb_detector1": ["a line"]}
+    return model
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"), [("ImageModel", (300, 310)), ("CubeModel", (2, 200, 210)), ("ImageModel", (3, 4))], ids=repr
+)
+@pytest.mark.parametrize("foreign", [False, True], ids=["ours", "with other keywords"])
+def test_images_are_the_same_models(tmp_path, kind, shape, foreign):
+    path = tmp_path / "x_rate.fits"
+    an_image(kind, shape).save(path)
+    if foreign:
+        with fits.open(path, mode="update") as file:
+            file[0].header["FOREIGN"] = ("yes", "a keyword that no schema knows")
+            file["SCI"].header["OTHER"] = 3
+            file.append(fits.ImageHDU(np.zeros((3, 3), np.int16), name="EXTRA"))
+    with dm.open(path) as expected:
+        found = open_any(str(path))
+        assert type(found) is type(expected)
+        assert plain_metadata_of(found) == plain_metadata_of(expected)
+        assert found.meta.filename == "x_rate.fits"
+        for name in ("data", "err", "dq", "var_flat"):
+            array = getattr(found, name)
+            np.testing.assert_array_equal(array, getattr(expected, name))
+            assert array.dtype == getattr(expected, name).dtype.newbyteorder("=")
+            assert array.flags.writeable
+        assert found._instance.keys() == expected._instance.keys()
+        found.save(tmp_path / "first.fits")
+        expected.save(tmp_path / "other.fits")
+    with fits.open(tmp_path / "first.fits") as left, fits.open(tmp_path / "other.fits") as right:
+        assert [hdu.name for hdu in left] == [hdu.name for hdu in right]
+        for one, other in zip(left, right):
+            ignored = ("DATE", "FILENAME", "NAXIS1")
+            cards = [
+                [(card.keyword, card.value) for card in hdu.header.cards if card.keyword not in ignored]
+                for hdu in (one, other)
+            ]
+            assert cards[0] == cards[1]
+
+
+def test_nothing_of_an_image_stays_open(tmp_path):
+    path = tmp_path / "x_rate.fits"
+    an_image("ImageModel", (300, 310)).save(path)
+    model = open_any(path)
+    path.unlink()
+    assert not [name for name in os.listdir("/proc/self/fd") if "x_rate" in os.path.realpath(f"/proc/self/fd/{name}")]
+    assert model.data[1, 1] == 311
+
+
+def test_other_files_are_opened_the_usual_way(tmp_path):
+    table = dm.SlitModel(np.zeros((4, 5), np.float32))
+    table.save(tmp_path / "x.fits")
+    assert type(open_any(tmp_path / "x.fits")) is dm.SlitModel
+    table.save(tmp_path / "x.asdf")
+    assert type(open_any(str(tmp_path / "x.asdf"))) is dm.SlitModel
+    with pytest.raises(FileNotFoundError):
+        open_any("no_rate.fits")
+    (tmp_path / "bad.fits").write_bytes(b"SIMPLE  = no")
+    with pytest.raises(InputError, match="bad.fits cannot be read"):
+        open_any(str(tmp_path / "bad.fits"))
+
+
+def test_arguments_reach_the_model(tmp_path):
+    an_image("ImageModel", (3, 4)).save(tmp_path / "x.fits")
+    assert open_any(tmp_path / "x.fits", strict_validation=True)._strict_validation

@@ -193,7 +193,8 @@ def test_members_elsewhere(asn_path, here, monkeypatch, name):
     (here / "other").mkdir()
     path = here / "other" / "y_asn.json"
     path.write_text(json.dumps({"asn_id": "a1", "asn_pool": "p", "products": [{"members": members}]}))
-    assert asked(ModelLibrary(path), lambda model: model.meta.filename) == ["jw002_cal.fits"]
+    library = ModelLibrary(path, allow_outside=True)
+    assert asked(library, lambda model: model.meta.filename) == ["jw002_cal.fits"]
     assert ModelContainer(path)[0].meta.filename == "jw002_cal.fits"
     assert Step._get_crds_parameters(path)[0]["meta.filename"] == "jw002_cal.fits"
 
@@ -321,6 +322,34 @@ def test_group_facts_are_read_from_headers(asn_path):
     assert read_group_facts(f"in/{FILES[1]}") == (None, OBSERVATION)
     assert read_group_facts(f"in/{FILES[2]}") == ("stored", OBSERVATION)
     assert read_group_facts(f"in/{FILES[0]}") == (None, {})
+
+
+def test_metadata_are_read_once_from_a_file(library, monkeypatch, on_disk):
+    """And again after a change of the member, or of its file."""
+    import jwst.datamodels.metadata as module
+
+    paths = []
+    read_one = module.read_file_metadata
+    monkeypatch.setattr(module, "read_file_metadata", lambda path: paths.append(path) or read_one(path))
+    first = library.read_metadata(1, flatten=False)
+    first["meta"]["instrument"]["name"] = "changed by the caller"
+    assert library.read_metadata(1)["meta.instrument.name"] == "NIRCAM"
+    assert len(paths) == 1
+    with library:
+        model = library.borrow(1)
+        model.meta.instrument.name = "MIRI"
+        library.shelve(model)
+    assert library.read_metadata(1)["meta.instrument.name"] == "MIRI"
+    assert len(paths) == (2 if on_disk else 1)
+
+
+def test_metadata_follow_the_file(asn_path):
+    library = ModelLibrary(asn_path)
+    assert library.read_metadata(0)["meta.instrument.name"] == "NIRCAM"
+    other = make_image(FILES[0])
+    other.meta.instrument.name = "MIRI"
+    other.save(f"in/{FILES[0]}")
+    assert library.read_metadata(0)["meta.instrument.name"] == "MIRI"
 
 
 def test_crds_parameters(library, monkeypatch):

@@ -12,6 +12,7 @@ import pytest
 from astropy.io import fits
 
 from jwst.simulation import ExposureSettings, NoiseSettings, Scene, cache_for, simulate
+from tests.jwst.pipeline.imaging_fields import field, imaging_origin  # noqa: F401
 
 _SETTINGS = {"CRDS_SERVER_URL", "CRDS_CONTEXT", "STPIPE_DISABLE_CRDS_STEPPARS", "STPIPE_OVERWRITE"}
 

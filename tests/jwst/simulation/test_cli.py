@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from jwst.scripts.jwst_cli import main
-from jwst.simulation import ExposureSettings, Scene, demo
+from jwst.simulation import ExposureSettings, FieldSettings, Scene, SkyField, demo
+from jwst.simulation.demo_mosaic import QUIET
 
 
-@pytest.mark.parametrize("command", ["demo", "simulate", "crds-cache"])
+@pytest.mark.parametrize("command", ["demo", "simulate", "field", "crds-cache", "picture"])
 def test_help(command, capsys):
     with pytest.raises(SystemExit) as leave:
         main([command, "--help"])
@@ -41,6 +42,30 @@ def test_simulate_writes_segments_of_a_time_series(tmp_path, capsys):
         assert model.meta.exposure.integration_start == 3
 
 
+def test_field_writes_exposures_truth_and_cache(tmp_path, capsys):
+    more = [
+        "--window",
+        "64",
+        "--exposures",
+        "1",
+        "--detector",
+        "mirimage",
+        "--stars",
+        "9",
+        "--cache",
+        str(tmp_path / "c"),
+    ]
+    assert main(["field", "-o", str(tmp_path), *more]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.rpartition("/")[2].partition("_")[2] for line in printed[:3]] == [
+        "02101_00001_mirimage_rate.fits",
+        "t001_miri_f770w_sources.ecsv",
+        "t001_miri_f770w_stars.ecsv",
+    ]
+    assert printed[-1] == f"CRDS_PATH={tmp_path / 'c'}"
+    assert not list((tmp_path / "c" / "references" / "jwst" / "miri").glob("*dark*"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -49,6 +74,9 @@ def test_simulate_writes_segments_of_a_time_series(tmp_path, capsys):
         (["simulate", "--detector", "NRS1", "--readpatt", "fast"], "NRSRAPID"),
         (["simulate", "--transit", "2"], "transit"),
         (["crds-cache", "/tmp/nowhere", "--detector", "NIS", "--readpatt", "DEEP8"], "DEEP8"),
+        (["field", "--detector", "NIS", "--detector", "NRCA1"], "one instrument"),
+        (["field", "--exposures", "0"], "at least one exposure"),
+        (["picture", "/tmp/nowhere.fits"], "/tmp/nowhere.fits"),
         (["crds-cache", "/proc/nowhere"], "/proc/nowhere"),
     ],
 )
@@ -61,12 +89,15 @@ def test_errors_are_one_line(arguments, text, capsys):
 
 
 def test_demo_from_truth_to_verdict(tmp_path, monkeypatch):
-    """The whole way on 64 x 64 pixels: cache, exposure, pipeline, comparison, picture."""
+    """The whole way on few pixels: cache, exposures, pipelines, mosaic, catalogue, comparison, pictures."""
     from crds.core import utils
 
     scene = Scene(sky=40.0, stars=20000, star_flux=(3000.0, 1e6))
     settings = ExposureSettings(detector="NRCB1", subarray="SUB64P", readpatt="SHALLOW4", scene=scene)
+    exact = {"pointing_error": 0.0, "roll_error": 0.0}  # too few stars for tweakreg
+    field = FieldSettings(("NRCB2",), window=160, exposures=3, sky=SkyField(stars=70), noise=QUIET, **exact)
     monkeypatch.setattr(demo, "_demo_settings", lambda small: settings)
+    monkeypatch.setattr(demo, "mosaic_settings", lambda small: field)
     utils.clear_function_caches()
     lines: list[str] = []
     result = demo.run_demo(tmp_path, say=lines.append)
@@ -75,3 +106,12 @@ def test_demo_from_truth_to_verdict(tmp_path, monkeypatch):
     assert result.summary.rate.bright_pixels > 20
     assert result.picture.read_bytes().startswith(b"\x89PNG")
     assert any("_rate.fits" in line for line in lines)
+    mosaic = result.mosaic
+    assert mosaic.picture.read_bytes().startswith(b"\x89PNG")
+    assert mosaic.mosaic.exists()
+    assert mosaic.summary.photometry.measured > 3
+    assert mosaic.summary.photometry.found == mosaic.summary.photometry.stars
+    assert abs(mosaic.summary.photometry.median) < 0.05
+    assert mosaic.summary.sky.rms < 0.3 * mosaic.summary.sky.noise
+    assert any(str(mosaic.catalogue) in line for line in lines)
+    assert str(mosaic.summary) in lines[-1]

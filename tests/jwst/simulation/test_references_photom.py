@@ -10,6 +10,7 @@ from jwst.photom import PhotomStep
 from jwst.simulation import Subarray
 from jwst.simulation.crds_cache import CacheSettings, Coverage, write_cache
 from jwst.simulation.detectors import find_detector
+from jwst.simulation.distortion import distortion_model
 from jwst.simulation.references_photom import electrons_per_mjysr
 
 MODES = {
@@ -62,9 +63,13 @@ def test_step_finds_its_references_in_the_cache(detector, cache):
     result = PhotomStep.call(make_exposure(detector))
     assert result.meta.cal_step.photom == "COMPLETE"
     assert "_photom_0001.fits" in result.meta.ref_file.photom.name
-    assert (result.area == 1).all()
     assert result.area.shape == result.data.shape
     scale = find_detector(detector).pixel_scale
+    x, y = REGION.xstart - 1 + 20, REGION.ystart - 1 + 50
+    v2, v3 = distortion_model(detector)([x - 0.5, x + 0.5, x, x], [y, y, y - 0.5, y + 0.5])
+    area = abs((v2[1] - v2[0]) * (v3[3] - v3[2]) - (v2[3] - v2[2]) * (v3[1] - v3[0])) / scale**2
+    assert result.area[50, 20] == pytest.approx(area, rel=1e-6)
+    assert abs(area - 1) > 1e-5
     assert result.meta.photometry.pixelarea_arcsecsq == pytest.approx(scale**2)
     factor = result.meta.photometry.conversion_megajanskys
     gain = factor * electrons_per_mjysr(MODES[detector][2], scale)

@@ -21,8 +21,10 @@ from jwst.stpipe.not_built import NotBuiltStep
 from stpipe.references import ReferenceSession
 
 # clean_flicker_noise fits a draft rate with references of its own: tests/jwst/clean_flicker_noise/test_step.py; the
-# background needs rates, and backgrounds as a second argument: tests/jwst/background
-ELSEWHERE = {"CleanFlickerNoiseStep", "BackgroundStep"}
+# background needs rates, and backgrounds as a second argument: tests/jwst/background;
+# the steps on calibrated images take no ramps: tests/jwst/<package>
+_OF_IMAGES = {"ResampleStep", "SkyMatchStep", "SourceCatalogStep", "TweakRegStep"}
+ELSEWHERE = {"CleanFlickerNoiseStep", "BackgroundStep"} | _OF_IMAGES
 BUILT = [
     entry
     for entry in STEPS

@@ -17,7 +17,7 @@ from stpipe import Pipeline, Step
 
 def test_every_entry_can_be_imported():
     rows = get_steps()
-    assert len({path for path, _, _ in rows}) == len({alias for _, alias, _ in rows}) == len(rows) == 29
+    assert len({path for path, _, _ in rows}) == len({alias for _, alias, _ in rows}) == len(rows) == 37
     for path, alias, is_pipeline in rows:
         module, _, name = path.rpartition(".")
         found = getattr(import_module(module), name)

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from jwst.emicorr.order_statistics import FEW, OrderStatistics, clipped_mean, median
 from jwst.emicorr.phase_bins import PhaseBins
+from jwst.lib.order_statistics import FEW, OrderStatistics, clipped_mean, median
 
 
 @pytest.mark.parametrize("size", [1, 2, 9, 10, FEW, FEW + 1, 20001])
