@@ -53,7 +53,7 @@ MORE_IMPORTS = {
     "tweakreg/starfinders.py": {"astropy", "photutils"},
     "tweakreg/tweakreg_catalog.py": {"astropy.table"},
 }
-"""Cores that need a library for the same numbers as the release (clipping, drizzle, polygons on the sphere, coordinates,
+"""Cores that need a library for the same numbers as the release (clips, drizzle, polygons on the sphere, coordinates,
 finding sources), or a temporary file."""
 
 NO_CORES = {
