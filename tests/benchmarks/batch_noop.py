@@ -1,8 +1,9 @@
 """What the machinery of a batch itself takes: N exposures for which a step does nothing.
 
-``python tests/benchmarks/batch_noop.py [N [JOBS]]`` (100,000 and 2 by default) runs them through `stpipe.batch.Batch`
-in worker processes, then once more with ``resume``, and prints time, memory and the size of the manifest. With several
-N, separated by commas, there is a line for each, which shows whether the time grows as N does.
+``python tests/benchmarks/batch_noop.py [N [JOBS | dask]]`` (100,000 and 2 by default; ``dask`` is a cluster of two
+worker processes on this machine) runs them through `stpipe.batch.Batch` in worker processes, then once more with
+``resume``, and prints time, memory and the size of the manifest. With several N,
+separated by commas, there is a line for each, which shows whether the time grows as N does.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +44,7 @@ class Nothing(Step):
         return init
 
 
-def measure(count: int, jobs: int, folder: Path) -> str:
+def measure(count: int, jobs: int, folder: Path, cluster: Any = None) -> str:
     """Run twice and return a line of the table."""
     raw = folder / f"raw_{count}"
     raw.mkdir()
@@ -49,7 +52,7 @@ def measure(count: int, jobs: int, folder: Path) -> str:
         (raw / f"exposure_{number:06d}.asdf").touch()
     times = []
     for resume in (False, True):
-        options = BatchOptions(jobs=jobs, pattern="*.asdf", resume=resume)
+        options = BatchOptions(jobs=jobs, pattern="*.asdf", resume=resume, dask=cluster)
         start = time.perf_counter()
         report = Batch(Nothing, str(raw), options, output_dir=str(folder / f"out_{count}")).run()
         times.append(time.perf_counter() - start)
@@ -72,10 +75,23 @@ def main() -> int:
         "| exposures | time | each | resumed | each | memory so far | manifest |\n|---|---|---|---|---|---|---|",
         flush=True,
     )
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, cluster_of(jobs == ["dask"]) as cluster:
+        number = 2 if cluster is not None or not jobs else int(jobs[0])
         for count in counts.split(","):
-            print(measure(int(count), int(jobs[0]) if jobs else 2, Path(folder)), flush=True)
+            print(measure(int(count), number, Path(folder), cluster), flush=True)
     return 0
+
+
+@contextmanager
+def cluster_of(wanted: bool) -> Iterator[Any]:
+    """Two worker processes of dask on this machine, or None."""
+    if not wanted:
+        yield None
+        return
+    from distributed import Client, LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        yield client
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ SMALL = ExposureSettings(
 )
 MIDDLE = ExposureSettings(detector="NRCB1", subarray="SUB640", readpatt="RAPID", ngroups=8, nints=4)
 FULL = ExposureSettings(detector="NRCB1", ngroups=10, nints=1)
-LONG = ExposureSettings(detector="NRCB1", ngroups=10, nints=4)
+LONG = ExposureSettings(detector="NRCB1", ngroups=10, nints=8)
 MIX = {"small": 24, "middle": 12, "full": 4}
 
 
