@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stpipe.exceptions import InputError
+from jwst.simulation.truth import read_archive
 
 __all__ = ["OUTLIERS", "FrameTruth", "frame_truth_path"]
 
@@ -71,13 +71,8 @@ class FrameTruth:
         path = Path(path)
         if path.suffix != ".npz":
             path = frame_truth_path(path)
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                values = {name: archive[name] for name in archive.files}
-            values.update({name: float(values[name]) for name in ("background", "pedestal")})
-            return cls(**values)
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path} is not the truth of a frame of a field: {error}") from error
+        scalars = {"background": float, "pedestal": float}
+        return read_archive(path, cls, what="the truth of a frame of a field", scalars=scalars)
 
 
 def frame_truth_path(product: str | Path) -> Path:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
 from stpipe.exceptions import InputError
 
-__all__ = ["Truth", "truth_path"]
+__all__ = ["Truth", "read_archive", "truth_path"]
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,14 +86,40 @@ class Truth:
         path = Path(path)
         if path.suffix != ".npz":
             path = truth_path(path)
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                values = {name: archive[name] for name in archive.files}
-            scalars = {"nframes": int, "groupgap": int, "group_time": float}
-            values.update({name: kind(values[name]) for name, kind in scalars.items()})
-            return cls(**values)
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path} is not the truth of a simulated exposure: {error}") from error
+        scalars = {"nframes": int, "groupgap": int, "group_time": float}
+        return read_archive(path, cls, what="the truth of a simulated exposure", scalars=scalars)
+
+
+def read_archive(
+    path: Path, cls: Callable[..., Made], *, what: str, scalars: Mapping[str, Callable[[Any], Any]]
+) -> Made:
+    """Make an object of what a numpy archive holds.
+
+    Parameters
+    ----------
+    path : Path
+        The archive; nothing in it is pickled.
+    cls : callable
+        Takes its arrays as keywords.
+    what : str
+        What it is to hold, for the message.
+    scalars : mapping of str to type
+        Names that are single values, and what they become.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    InputError
+        The file holds something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            values = {name: archive[name] for name in archive.files}
+        values.update({name: kind(values[name]) for name, kind in scalars.items()})
+        return cls(**values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is not {what}: {error}") from error
 
 
 def truth_path(exposure: str | Path) -> Path:
