@@ -76,7 +76,7 @@ class AbstractModelLibrary(LendingLibrary):
         temp_directory: str | os.PathLike | None = None,
         **datamodels_open_kwargs: Any,
     ) -> None:
-        super().__init__(DiskStore(temp_directory) if on_disk else MemoryStore())
+        super().__init__(self._disk_store(temp_directory) if on_disk else MemoryStore())
         self._on_disk = bool(on_disk)
         self._open_options = datamodels_open_kwargs
         self._asn_dir = os.getcwd()
@@ -274,6 +274,10 @@ class AbstractModelLibrary(LendingLibrary):
     @abstractmethod
     def _model_to_group_id(self, model: Any) -> Any:
         """Group id of a model; raises `NoGroupID` where it has none."""
+
+    def _disk_store(self, folder: str | os.PathLike | None) -> DiskStore:
+        """What keeps changed models in temporary files; a mission may have a cheaper one."""
+        return DiskStore(folder)
 
     def _model_to_filename(self, model: Any) -> str:
         """Name of the file of a model."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from stpipe.atomic import write_atomically
 from stpipe.library_members import expanded
 
-__all__ = ["DiskStore", "MemoryStore", "Store", "name_kept"]
+__all__ = ["DiskStore", "MemoryStore", "Store", "name_kept", "set_file_name"]
 
 
 class Store(Protocol):
@@ -91,7 +91,7 @@ class DiskStore:
         """Open a model anew, with the file name it was last put back with."""
         model = load(self._paths.get(index))
         if index in self._names:
-            _set_file_name(model, self._names[index])
+            set_file_name(model, self._names[index])
         return model
 
     def put(self, index: int, model: Any, *, name: str, modify: bool) -> None:
@@ -146,14 +146,14 @@ def name_kept(model: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        _set_file_name(model, name)
+        set_file_name(model, name)
 
 
 def _file_name(model: Any) -> Any:
     return getattr(model.meta, "filename", None)
 
 
-def _set_file_name(model: Any, name: Any) -> None:
+def set_file_name(model: Any, name: Any) -> None:
     """Set ``meta.filename`` where it is different."""
     if _file_name(model) != name:
         model.meta.filename = name

@@ -50,6 +50,7 @@ MORE_IMPORTS = {
     "resample/weights.py": {"astropy.nddata.bitmask", "stdatamodels.jwst.datamodels.dqflags"},
     "skymatch/outline.py": {"spherical_geometry.polygon"},
     "source_catalog/aperture.py": {"astropy.stats"},
+    "tweakreg/segment_table.py": {"astropy.utils", "photutils.segmentation"},
     "tweakreg/starfinders.py": {"astropy", "photutils"},
     "tweakreg/tweakreg_catalog.py": {"astropy.table"},
 }
@@ -73,6 +74,7 @@ NO_CORES = {
     "tweakreg/alignment.py",
     "tweakreg/correctors.py",
     "tweakreg/custom_catalogs.py",
+    "tweakreg/ordered.py",
     "tweakreg/reference_catalogs.py",
     "tweakreg/utils.py",
 }

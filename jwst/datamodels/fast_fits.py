@@ -7,7 +7,7 @@ import math
 import os
 from typing import Any
 
-__all__ = ["open_any", "open_fits", "open_ramp"]
+__all__ = ["open_any", "open_fits", "open_lazily", "open_ramp"]
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +15,7 @@ LARGE = 1 << 16
 RAMP_AXES = 4
 _FLOAT32 = ("SCI", "ZEROFRAME", "REFOUT", "AVDRKCUR")
 _IMAGES = ("ImageModel", "CubeModel")
-_STORED = {-32: "f4", -64: "f8"}
+_READ = ("f4", "f8", "u4")
 
 
 def open_ramp(path: str, cls: type) -> Any:
@@ -112,26 +112,105 @@ def open_any(init: Any, **kwargs: Any) -> Any:
     return open_model(init, **kwargs)
 
 
-def _open_image(path: str) -> Any:
+def open_lazily(init: Any) -> Any:
+    """Open a model as `open_any` does, but read the large arrays of an image or a cube when they are asked for.
+
+    Parameters
+    ----------
+    init : str, Path or anything else that can be opened
+
+    Returns
+    -------
+    data model
+        Its tree is a `jwst.datamodels.stored_planes.LazyTree` if it is read from a FITS file of an image or a cube.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    InputError
+        A FITS file cannot be read, or is truncated. Also when an array is read from a file that has been changed.
+    """
+    from jwst.datamodels.asdf_schemas import keep_schemas
+
+    keep_schemas()
+    name = str(init) if isinstance(init, str | os.PathLike) else ""
+    model = _open_image(name, lazily=True) if name.endswith(".fits") else None
+    return open_any(init) if model is None else model
+
+
+def _open_image(path: str, *, lazily: bool = False) -> Any:
     """Open an image or a cube; None for any other model, and for one whose extensions do not fit together."""
-    from astropy.io import fits
     from stdatamodels.jwst import datamodels
 
-    from jwst.lib.fits_arrays import read_image
+    from jwst.datamodels.model_trees import free_source
 
     with open_fits(path) as hdulist:
         kind = hdulist[0].header.get("DATAMODL")
         if kind not in _IMAGES or "SCI" not in hdulist:
             return None
-        for hdu in hdulist:
-            dtype = _STORED.get(hdu.header.get("BITPIX", 0)) if type(hdu) is fits.ImageHDU and hdu.shape else None
-            if dtype:
-                hdu.__dict__["data"] = read_image(hdu, path=path, dtype=dtype)
+        planes = _fill_lazily(hdulist, path) if lazily else []
+        _fill(hdulist, path)
         try:
-            return getattr(datamodels, kind)(hdulist)
+            model = getattr(datamodels, kind)(hdulist)
         except KeyError as error:
             log.debug("%s is opened the usual way: %s", path, error)
             return None
+    free_source(model, hdulist)
+    if planes:
+        _make_lazy(model, planes)
+    return model
+
+
+def _fill(hdulist: Any, path: str) -> None:
+    """Read the images of a list of extensions, except for those that have data already."""
+    from astropy.io import fits
+
+    from jwst.lib.fits_arrays import plain_layout, read_image
+
+    for hdu in hdulist:
+        if type(hdu) is fits.ImageHDU and hdu.shape and "data" not in hdu.__dict__:
+            layout = plain_layout(hdu)
+            if layout is not None and layout[1][1:] in _READ:
+                hdu.__dict__["data"] = read_image(hdu, path=path, dtype=layout[1])
+
+
+def _fill_lazily(hdulist: Any, path: str) -> list[tuple[Any, Any]]:
+    """Give each large image an array that takes no memory; return these, each with the place of its values."""
+    import numpy as np
+    from astropy.io import fits
+
+    from jwst.datamodels.stored_planes import file_state, stored_image
+
+    state, planes = file_state(path), []
+    for hdu in hdulist:
+        plane = stored_image(hdu, path, state) if type(hdu) is fits.ImageHDU else None
+        if plane is not None and plane.dtype[1:] in _READ:
+            hdu.__dict__["data"] = np.broadcast_to(np.zeros((), plane.dtype), plane.shape)
+            planes.append((hdu.__dict__["data"], plane))
+    return planes
+
+
+def _make_lazy(model: Any, planes: list[tuple[Any, Any]]) -> None:
+    """Put the places of arrays into a model instead of the arrays that stand for them."""
+    from jwst.datamodels.stored_planes import LazyTree
+
+    places = {id(array): plane for array, plane in planes}
+
+    def filled(node: Any) -> Any:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                node[key] = filled(value)
+        elif isinstance(node, list):
+            node[:] = [filled(value) for value in node]
+        elif id(node) in places:
+            return places[id(node)].read()
+        return node
+
+    tree = LazyTree()
+    for key, value in model._instance.items():
+        tree[key] = places[id(value)] if id(value) in places else filled(value)
+    model._instance = model._asdf._tree = tree
 
 
 def _made_of(hdulist: Any, cls: type, path: str) -> Any:

@@ -7,8 +7,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from jwst.datamodels.plane_store import PlaneStore
 from jwst.datamodels.utils import attrs_to_group_id
 from stpipe.library import AbstractModelLibrary, BorrowError, NoGroupID
+from stpipe.library_store import DiskStore
 
 __all__ = ["ModelLibrary"]
 
@@ -82,7 +84,11 @@ class ModelLibrary(AbstractModelLibrary):
     def _file_metadata(self, index: int) -> dict[str, Any]:
         """Metadata from the file of the store, or from the member's own with what the association adds."""
         changed = self._store.path(index)
-        tree = self._stored_metadata(index, changed or self._source_path(index))
+        tree = self._changed_metadata(index)
+        if tree is not None:
+            changed = ""
+        else:
+            tree = self._stored_metadata(index, changed or self._source_path(index))
         meta = tree.setdefault("meta", {})
         if changed is None:
             given = self._member_metadata(self._members[index])
@@ -91,6 +97,20 @@ class ModelLibrary(AbstractModelLibrary):
         meta["filename"] = self._store.file_name(index, meta.get("filename"))
         tree["meta"] = {name: value for name, value in meta.items() if value is not None}
         return tree
+
+    def _changed_metadata(self, index: int) -> dict[str, Any] | None:
+        """Metadata of a changed member whose arrays alone are in files."""
+        import copy
+
+        store = self._store
+        if not isinstance(store, PlaneStore) or (revision := store.revision(index)) is None:
+            return None
+        known = self._metadata_read.get(index)
+        if known is None or known[0] != (revision,):
+            from jwst.datamodels.metadata import plain_metadata
+
+            known = self._metadata_read[index] = ((revision,), plain_metadata(store.tree(index)))
+        return copy.deepcopy(known[1])
 
     def _stored_metadata(self, index: int, path: str) -> dict[str, Any]:
         """Metadata in a file, which is read again where it is another one than the last time."""
@@ -118,9 +138,14 @@ class ModelLibrary(AbstractModelLibrary):
             "The first model was used to determine the parameters"
         )
 
-    def _datamodels_open(self, filename: Any, **kwargs: Any) -> Any:
-        from jwst.datamodels.fast_fits import open_any
+    def _disk_store(self, folder: str | os.PathLike | None) -> DiskStore:
+        return PlaneStore(folder)
 
+    def _datamodels_open(self, filename: Any, **kwargs: Any) -> Any:
+        from jwst.datamodels.fast_fits import open_any, open_lazily
+
+        if self.on_disk and not kwargs:
+            return open_lazily(filename)
         return open_any(filename, **kwargs)
 
     def _load_asn(self, asn_path: str) -> dict[str, Any]:

@@ -109,13 +109,10 @@ def deblend(image: np.ndarray, segments: np.ndarray, how: Deblending) -> np.ndar
     places = find_objects(segments)
     last = len(places)
     whole = np.ones(last + 1, bool)
-    for label, place in enumerate(places, 1):
-        if place is None:
-            whole[label] = False
-            continue
+    whole[1:] = [place is not None for place in places]
+    for label in _divisible(image, segments, last, how):
+        place = places[label - 1]
         inside = segments[place] == label
-        if np.count_nonzero(inside) < 2 * how.n_pixels:
-            continue
         parts = _parts(np.where(inside, image[place], np.nan), inside, how)
         if parts is not None:
             whole[label] = False
@@ -123,6 +120,22 @@ def deblend(image: np.ndarray, segments: np.ndarray, how: Deblending) -> np.ndar
             last += int(parts.max())
     _renumber(segments, np.concatenate((whole, np.ones(last - len(places), bool))))
     return segments
+
+
+def _divisible(image: np.ndarray, segments: np.ndarray, last: int, how: Deblending) -> list[int]:
+    """Labels of segments with pixels for two sources and more than one peak: a pixel that no neighbour outshines."""
+    y, x = np.nonzero(segments)
+    label = segments[y, x]
+    many = (np.bincount(label, minlength=last + 1) >= 2 * how.n_pixels)[label]
+    y, x, label = y[many], x[many], label[many]
+    value = image[y, x]
+    for dy, dx in np.argwhere(how.footprint) - 1:
+        rows, columns = y + dy, x + dx
+        inside = (rows >= 0) & (rows < image.shape[0]) & (columns >= 0) & (columns < image.shape[1])
+        rows, columns = np.where(inside, rows, y), np.where(inside, columns, x)
+        peak = (segments[rows, columns] != label) | ~(image[rows, columns] > value)
+        y, x, label, value = y[peak], x[peak], label[peak], value[peak]
+    return np.flatnonzero(np.bincount(label, minlength=last + 1) >= 2).tolist()
 
 
 def _renumber(segments: np.ndarray, present: np.ndarray) -> None:

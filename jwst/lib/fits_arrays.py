@@ -17,7 +17,7 @@ from stpipe.exceptions import InputError
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-__all__ = ["check_complete", "read_image", "read_window"]
+__all__ = ["check_complete", "plain_layout", "read_block", "read_image", "read_window"]
 
 CHUNK = 1 << 19
 _STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
@@ -127,6 +127,55 @@ def read_window(
         count = max(0, stop - first)
         leading = (count,)
     return _read_planes(hdu, path, dtype, _Request(leading, first, count, window))
+
+
+def plain_layout(hdu: Any) -> tuple[str, str, int] | None:
+    """How the samples of an image extension are stored, where that is simple.
+
+    Parameters
+    ----------
+    hdu : astropy image HDU of an open file
+
+    Returns
+    -------
+    (stored, dtype, flip) or None
+        Type in the file, native type of the values, and the sign bit by which unsigned integers are shifted, or 0. None
+        where astropy has to read the extension.
+    """
+    bitpix = int(hdu.header["BITPIX"])
+    if _is_special(hdu) or bitpix not in _STORED:
+        return None
+    stored = np.dtype(_STORED[bitpix])
+    if not hdu.header.get("BZERO", 0):
+        return stored.str, stored.newbyteorder("=").str, 0
+    unsigned, flip = _UNSIGNED[bitpix]
+    return stored.str, np.dtype(unsigned).str, flip
+
+
+def read_block(file: BinaryIO, out: np.ndarray, stored: np.dtype, *, flip: int = 0) -> None:
+    """Fill an array from the position of a file.
+
+    Parameters
+    ----------
+    file : binary file
+        Unbuffered.
+    out : ndarray
+        C-contiguous. Filled in place.
+    stored : dtype
+        Type in the file.
+    flip : int, optional
+        Sign bit by which unsigned integers are shifted.
+
+    Raises
+    ------
+    InputError
+        The file ends before.
+    """
+    flat = out.reshape(-1)
+    if stored == out.dtype and not flip:
+        _fill(file, flat)
+    else:
+        _read_into(file, flat, stored, flip)
 
 
 class _Request:

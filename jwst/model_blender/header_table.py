@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from jwst.lib.assignment import unvalidated
+
 __all__ = ["attach_table", "header_table"]
 
 log = logging.getLogger(__name__)
@@ -68,8 +70,14 @@ def attach_table(model: Any, table: np.ndarray) -> None:
         See `header_table`.
     """
     datatype = [{"name": name, "datatype": _schema_type(table.dtype[name])} for name in table.dtype.names or ()]
-    model.add_schema_entry("hdrtab", {"title": "Combined header table", "fits_hdu": "HDRTAB", "datatype": datatype})
-    model.hdrtab = table
+    entry = {"title": "Combined header table", "fits_hdu": "HDRTAB", "datatype": datatype}
+    if isinstance(model.schema.get("properties"), dict):
+        # as add_schema_entry does, but without merging all of the schema anew and validating the whole model
+        model._schema = {**model.schema, "properties": {**model.schema["properties"], "hdrtab": entry}}
+    else:
+        model.add_schema_entry("hdrtab", entry)
+    with unvalidated(model):
+        model.hdrtab = table
 
 
 def _schema_type(dtype: np.dtype) -> Any:

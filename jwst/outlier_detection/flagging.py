@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jwst.lib.dqflags import DO_NOT_USE, OUTLIER
+from jwst.lib.threads import in_threads, threads_allowed
 
 __all__ = ["Limits", "derivative", "flag_against_blot", "flag_against_median", "mark_outliers", "row_tiles"]
 
@@ -106,8 +107,11 @@ def flag_against_blot(
     """
     ny, nx = data.shape
     flagged = np.empty(data.shape, dtype=bool)
-    for rows in row_tiles(ny, nx):
+
+    def flag(rows: slice) -> None:
         flagged[rows] = _flag_rows(data, err, blot, limits, rows)
+
+    in_threads(flag, list(row_tiles(ny, nx)), threads_allowed())
     return flagged
 
 

@@ -5,7 +5,6 @@ Source: spec outlier_detection.md §A.
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -43,9 +42,7 @@ class _Run:
 
     @contextmanager
     def member(self, index: int, *, modify: bool = False) -> Iterator[Any]:
-        """Borrow a member; where members are kept on disk, the one before is out of memory by then."""
-        if self.library.on_disk:
-            gc.collect()  # models refer to themselves
+        """Borrow a member for the time of a block."""
         model = self.library.borrow(index)
         try:
             yield model

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jwst.lib.selection import middle_ranks, select_ranks, sort_columns
+from jwst.lib.threads import in_threads, threads_allowed
 
 __all__ = ["Patch", "mask_low_weights", "median_of_patches", "nan_median", "weight_threshold"]
 
@@ -138,13 +139,14 @@ def median_of_patches(
     ny, nx = shape
     median = np.empty(shape, dtype=np.float32) if out is None else out
     height = max(1, BLOCK // max(nx * len(patches), 1))
-    block = np.empty((len(patches), min(height, ny), nx), dtype=np.float32)
-    for start in range(0, ny, height):
-        rows = min(height, ny - start)
-        stack = block if rows == block.shape[1] else np.empty((len(patches), rows, nx), dtype=np.float32)
+
+    def combine(start: int) -> None:
+        stack = np.empty((len(patches), min(height, ny - start), nx), dtype=np.float32)
         for patch, plane in zip(patches, stack):
             patch.rows_into(plane, start)
-        median[start : start + rows] = nan_median(stack)
+        median[start : start + height] = nan_median(stack)
+
+    in_threads(combine, range(0, ny, height), threads_allowed())
     return median
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from jwst.lib.threads import in_threads, threads_allowed
 from stpipe.exceptions import InputError
 
 __all__ = ["KERNELS", "DrizzleRule", "Limits", "Mosaic", "Placement", "Window", "input_limits"]
@@ -24,6 +25,9 @@ Limits = tuple[int, int, int, int]
 
 _BITS = 32
 """Images of one context plane."""
+
+_BLOCK = 1 << 16
+"""Pixels that are merged at one time."""
 
 _REACH = {"gaussian": 1.1, "lanczos2": 2.0, "lanczos3": 3.0}
 """Half width of a drop, in input pixels, of kernels that are wider than a pixel."""
@@ -88,14 +92,7 @@ class Placement:
         block = self.pixmap[ymin : ymax + 1, xmin : xmax + 1]
         if block.size == 0:
             return None
-        low, high = _extremes(block)
-        if not np.isfinite([low, high]).all():
-            return None
-        starts = [max(0, math.floor(value) - margin) for value in low]
-        ends = [min(size, math.ceil(value) + margin + 1) for value, size in zip(high, shape[::-1])]
-        if any(end <= start for start, end in zip(starts, ends)):
-            return None
-        return Window(slice(starts[1], ends[1]), slice(starts[0], ends[0]))
+        return Window.around(_extremes(block), shape, margin)
 
     def move_into(self, window: Window) -> None:
         """Have the map count pixels from the corner of a window of the output.
@@ -129,6 +126,33 @@ class Window:
 
     rows: slice
     columns: slice
+
+    @classmethod
+    def around(cls, ends: tuple[np.ndarray, np.ndarray], shape: tuple[int, int], margin: int) -> Window | None:
+        """Find the window of some positions.
+
+        Parameters
+        ----------
+        ends : (2,) ndarray, (2,) ndarray, pixel
+            Least and greatest x and y.
+        shape : (int, int)
+            Rows and columns of the output.
+        margin : int
+            See `DrizzleRule.margin`.
+
+        Returns
+        -------
+        Window or None
+            None beside of the output, and for NaN.
+        """
+        if not np.isfinite(ends).all():
+            return None
+        low, high = ends
+        first = [max(0, math.floor(value) - margin) for value in low]
+        last = [min(size, math.ceil(value) + margin + 1) for value, size in zip(high, shape[::-1])]
+        if any(end <= start for start, end in zip(first, last)):
+            return None
+        return cls(slice(first[1], last[1]), slice(first[0], last[0]))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -292,14 +316,23 @@ class Mosaic:
             Where it lies.
         """
         number, self._count = self._count, self._count + 1
-        covered = weight > 0
-        if self.context is not None:
-            plane = self.context[number // _BITS][window.index]
-            np.bitwise_or(plane, np.uint32(1 << number % _BITS).astype(np.int32), out=plane, where=covered)
+        context = None if self.context is None else self.context[number // _BITS][window.index]
+        bit = np.uint32(1 << number % _BITS).astype(np.int32)
         data, old = self.data[window.index], self.weight[window.index]
-        total += data * old
-        old += weight
-        np.divide(total, old, out=data, where=covered)
+
+        def add(rows: slice) -> None:
+            part, covered = total[rows], weight[rows] > 0
+            if context is not None:
+                np.bitwise_or(context[rows], bit, out=context[rows], where=covered)
+            part += data[rows] * old[rows]
+            old[rows] += weight[rows]
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                np.divide(part, old[rows], out=part)
+            np.copyto(data[rows], part, where=covered)
+
+        step = max(1, _BLOCK // weight.shape[1])
+        blocks = [slice(start, start + step) for start in range(0, weight.shape[0], step)]
+        in_threads(add, blocks, threads_allowed())
 
     def fill(self, value: float) -> None:
         """Set the pixels that have no weight to a value."""

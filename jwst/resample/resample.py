@@ -13,11 +13,12 @@ import numpy as np
 from jwst.lib.assignment import unvalidated
 from jwst.resample.at_once import can_be_summed, sums_at_once
 from jwst.resample.bookkeeping import TimeBook
-from jwst.resample.drizzling import DrizzleRule, Mosaic, Placement, input_limits
+from jwst.resample.drizzling import DrizzleRule, Limits, Mosaic, Placement, Window, input_limits
 from jwst.resample.grid import OutputGrid
-from jwst.resample.pixmap import pixel_map
+from jwst.resample.pixmap import find_pixel_map
+from jwst.resample.places import Places, edges_of, places_of
 from jwst.resample.product_metadata import BLEND_IGNORED, describe_grid, forget_sky
-from jwst.resample.variances import VARIANCES, VarianceSums, drizzle_variances, variances_of_sums
+from jwst.resample.variances import VARIANCES, InputVariances, VarianceSums, drizzle_variances
 from jwst.resample.weights import GOOD_BITS, constant_weight, weight_map
 from stpipe.exceptions import InputError, ParameterError, StpipeException
 
@@ -195,9 +196,11 @@ class ResampleImage:
         """Drizzle the planes of an image."""
         settings = self.settings
         weight = weight_map(model, settings.weight_type, settings.good_bits)
-        placement = self._placement(model)
-        if self._add_at_once(model, weight, placement):
+        places = self._places(model)
+        limits = input_limits(model.meta.wcs.bounding_box, model.data.shape)
+        if self._add_at_once(model, weight, places, limits):
             return
+        placement = Placement(places.array(), limits)
         if not self._mosaic.add(_without_sky(model), weight, placement, dq=model.dq if settings.flags else None):
             log.warning("%s lies outside of the product; nothing of it is used", model.meta.filename or "An image")
         elif self._errors is not None:
@@ -205,33 +208,36 @@ class ResampleImage:
         elif self._sums is not None:
             self._add_variances(model, weight, placement)
 
-    def _add_at_once(self, model: Any, weight: np.ndarray, placement: Placement) -> bool:
+    def _add_at_once(self, model: Any, weight: np.ndarray, places: Places, limits: Limits) -> bool:
         """Add all planes with the overlaps found once; False where each needs the library."""
-        window = placement.window(self.grid.shape, self._rule.margin)
-        if window is None or self.settings.flags:
+        ny, nx = weight.shape
+        if self.settings.flags or limits != (0, nx - 1, 0, ny - 1):
             return False
-        if not can_be_summed(weight, placement, self._rule, self.grid.shape):
+        if not can_be_summed(weight, places, self._rule, self.grid.shape):
             return False
+        edges = edges_of(places)
+        window = Window.around((edges.min(axis=0), edges.max(axis=0)), self.grid.shape, self._rule.margin)
+        if window is None:
+            return False
+        places = places.moved(window.columns.start, window.rows.start)
         names = ["err"] if self._errors else [name for name in VARIANCES if self._sums and _has(model, name)]
         planes = [_without_sky(model), *(_plane(model, name) for name in names)]
         roots = len(names) if self._sums else 0
-        placement.move_into(window)
-        total, data, *others = sums_at_once(planes, weight, placement, window.shape, roots=roots)
+        total, data, *others = sums_at_once(planes, weight, places, window.shape, roots=roots)
         self._mosaic.merge(data, total, window)
         if self._errors is not None:
             self._errors.merge(others[0], total, window)
         elif self._sums is not None:
-            found = variances_of_sums(dict(zip(names, others)), total, window)
-            self._sums.add(found, self._constant(model))
+            self._sums.add(InputVariances(window, dict(zip(names, others))), self._constant(model), sums=total)
         return True
 
-    def _placement(self, model: Any) -> Placement:
-        wcs, shape = model.meta.wcs, model.data.shape
+    def _places(self, model: Any) -> Places:
+        wcs, shape, settings = model.meta.wcs, model.data.shape, self.settings
         try:
-            positions = pixel_map(wcs, shape, self.grid.wcs, stepsize=self.settings.stepsize, order=self.settings.order)
+            found = find_pixel_map(wcs, shape, self.grid.wcs, stepsize=settings.stepsize, order=settings.order)
         except StpipeException as error:
             raise type(error)(f"{model.meta.filename or 'An image'}: {error}") from error
-        return Placement(positions, input_limits(wcs.bounding_box, shape))
+        return places_of(found)
 
     def _add_variances(self, model: Any, weight: np.ndarray, placement: Placement) -> None:
         """Drizzle the variances of an image; its map of pixels is used up."""

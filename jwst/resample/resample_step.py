@@ -13,12 +13,17 @@ from stpipe import Param
 from stpipe.exceptions import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from jwst.resample.grid import GridRequest, OutputGrid
     from jwst.resample.resample import ResampleSettings
 
 __all__ = ["ResampleStep"]
 
 log = logging.getLogger(__name__)
+
+_BLOCK = 1 << 16
+"""Pixels that are looked at at one time."""
 
 _KERNELS = {
     "square": "the pixel itself, made smaller by pixfrac",
@@ -202,21 +207,41 @@ def _combined(library: Any, indices: Sequence[int], grid: OutputGrid, settings: 
 
 def _made_consistent(model: Any) -> bool:
     """Make the planes of an image consistent about unusable pixels; whether that changed the image."""
-    import numpy as np
-
     from jwst.lib.invalid import FLOAT_PLANES, sync_invalid
     from jwst.resample.resample import check_image
 
     check_image(model)
     planes = [plane for name in FLOAT_PLANES if (plane := getattr(model, name, None)) is not None]
-
-    def unusable() -> list[int]:
-        flags = [] if model.dq is None else [int(np.count_nonzero(model.dq & np.uint32(1)))]
-        return flags + [int(np.count_nonzero(np.isnan(plane))) for plane in planes]
-
-    before = unusable()
+    arrays = planes if model.dq is None else [*planes, model.dq]
+    if all(array.shape == model.data.shape for array in arrays) and _is_consistent(planes, model.dq):
+        return False
+    before = _unusable(planes, model.dq)
     sync_invalid(model)
-    return unusable() != before
+    return _unusable(planes, model.dq) != before
+
+
+def _unusable(planes: Sequence[np.ndarray], dq: np.ndarray | None) -> list[int]:
+    """How many pixels of each plane cannot be used."""
+    import numpy as np
+
+    flags = [] if dq is None else [int(np.count_nonzero(dq & np.uint32(1)))]
+    return flags + [int(np.count_nonzero(np.isnan(plane))) for plane in planes]
+
+
+def _is_consistent(planes: Sequence[np.ndarray], dq: np.ndarray | None) -> bool:
+    """Whether all planes, which have one shape, lack the same pixels, and these are flagged."""
+    import numpy as np
+
+    ny, nx = planes[0].shape
+    step = max(1, _BLOCK // nx)
+    for start in range(0, ny, step):
+        rows = slice(start, start + step)
+        missing = np.isnan(planes[0][rows])
+        if not all(np.array_equal(np.isnan(plane[rows]), missing) for plane in planes[1:]):
+            return False
+        if dq is not None and not np.array_equal((dq[rows] & np.uint32(1)) != 0, missing):
+            return False
+    return True
 
 
 def _group_image(library: Any, indices: Sequence[int], grid: OutputGrid, settings: ResampleSettings) -> Any:

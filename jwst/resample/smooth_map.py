@@ -74,6 +74,11 @@ class SmoothMap:
     def _scaled(self, values: np.ndarray, limits: _Limits) -> np.ndarray:
         return (2 * values - (limits[0] + limits[1])) / max(limits[1] - limits[0], 1)
 
+    def bases(self, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Polynomials at rows and at columns: (rows, n) and (columns, m) float64."""
+        _, degrees_y, degrees_x = self.coefficients.shape
+        return _basis(self._scaled(y, self.y_range), degrees_y), _basis(self._scaled(x, self.x_range), degrees_x)
+
     def fill(self, out: np.ndarray, x0: int, y0: int) -> None:
         """Write the positions of pixels.
 
@@ -85,10 +90,8 @@ class SmoothMap:
             First column and row.
         """
         rows, columns, _ = out.shape
-        _, degrees_y, degrees_x = self.coefficients.shape
-        x = _basis(self._scaled(np.arange(x0, x0 + columns), self.x_range), degrees_x)
-        y = _basis(self._scaled(np.arange(y0, y0 + rows), self.y_range), degrees_y)
-        along_x = np.moveaxis(self.coefficients @ x.T, 0, -1).reshape(degrees_y, columns * 2)
+        y, x = self.bases(np.arange(y0, y0 + rows), np.arange(x0, x0 + columns))
+        along_x = np.moveaxis(self.coefficients @ x.T, 0, -1).reshape(y.shape[1], columns * 2)
         np.matmul(y, along_x, out=out.reshape(rows, columns * 2))
 
     def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -103,9 +106,7 @@ class SmoothMap:
         -------
         (2, n) ndarray of float64, pixel
         """
-        _, degrees_y, degrees_x = self.coefficients.shape
-        basis_x = _basis(self._scaled(x, self.x_range), degrees_x)
-        basis_y = _basis(self._scaled(y, self.y_range), degrees_y)
+        basis_y, basis_x = self.bases(y, x)
         return np.einsum("pj,aji,pi->ap", basis_y, self.coefficients, basis_x, optimize=True)
 
 

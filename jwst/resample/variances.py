@@ -6,11 +6,12 @@ added up with the squares of their weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from jwst.lib.threads import in_threads, threads_allowed
 from jwst.resample.drizzling import DrizzleRule, Mosaic, Placement, Window
 from jwst.resample.weights import inverse_variance
 
@@ -20,7 +21,6 @@ __all__ = [
     "VarianceSums",
     "deviation",
     "drizzle_variances",
-    "variances_of_sums",
 ]
 
 VARIANCES = ("var_rnoise", "var_flat", "var_poisson")
@@ -86,29 +86,6 @@ def drizzle_variances(
     return InputVariances(window, found)
 
 
-def variances_of_sums(sums: Mapping[str, np.ndarray], weight: np.ndarray, window: Window) -> InputVariances:
-    """Variances of one input from sums over overlaps.
-
-    Parameters
-    ----------
-    sums : mapping of str to (ny, nx) ndarray of float32
-        Of weights times standard deviations; given up.
-    weight : (ny, nx) ndarray of float32
-        Of the weights.
-    window : Window
-        Where they lie.
-
-    Returns
-    -------
-    InputVariances
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for plane in sums.values():
-            np.divide(plane, weight, out=plane)
-            np.multiply(plane, plane, out=plane)
-    return InputVariances(window, sums)
-
-
 @dataclass(frozen=True)
 class _Job:
     """What all planes of an input have in common."""
@@ -169,17 +146,6 @@ def _all_positive(plane: np.ndarray, used: np.ndarray) -> bool:
     return bool(good.all())
 
 
-def _add_block(plane: np.ndarray, weight: np.ndarray, total: np.ndarray, norm: np.ndarray) -> None:
-    """Add a variance times the square of a weight to one sum, and the weight to another, where both can be used."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        usable = (plane >= 0) & (plane < np.inf) & (weight > 0)
-        plane *= weight
-        plane *= weight
-    np.copyto(plane, 0, where=~usable)
-    total += plane
-    norm += np.where(usable, weight, np.float32(0))
-
-
 class VarianceSums:
     """Variances of a mosaic, summed over its inputs.
 
@@ -190,14 +156,16 @@ class VarianceSums:
 
     Notes
     -----
-    Sums are made in windows of the output, as float32.
+    Sums are made in windows of the output, as float32. The variances have one sum of weights as long as no pixel has
+    some of them and lacks others.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self._shape = shape
-        self._sums: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._totals: dict[str, np.ndarray] = {}
+        self._norms: dict[str, np.ndarray] = {}
 
-    def add(self, variances: InputVariances, constant: float | None = None) -> None:
+    def add(self, variances: InputVariances, constant: float | None = None, *, sums: np.ndarray | None = None) -> None:
         """Add the variances of an input.
 
         Parameters
@@ -206,17 +174,21 @@ class VarianceSums:
             Of `drizzle_variances`. Changed.
         constant : float, optional
             Weight of the whole input. By default it is 1 over the variance of the read noise.
+        sums : (ny, nx) ndarray of float32, optional
+            Sums of the weights. With it, the planes are not variances but sums of weights times standard deviations.
         """
         window = variances.window
-        sums = {name: [array[window.index] for array in self._of(name)] for name in variances.planes}
+        self._make_room(variances.planes)
         step = max(1, _BLOCK // window.shape[1])
-        for start in range(0, window.shape[0], step):
-            rows = slice(start, start + step)
-            planes = {name: plane[rows] for name, plane in variances.planes.items()}
-            weight = self._weight(planes, (min(step, window.shape[0] - start), window.shape[1]), constant)
-            for name, plane in planes.items():
-                total, norm = sums[name]
-                _add_block(plane, weight, total[rows], norm[rows])
+        blocks = [slice(start, start + step) for start in range(0, window.shape[0], step)]
+        job = _Added(variances, constant, sums, self._totals, self._norms)
+        done = in_threads(job.add_rows, blocks, threads_allowed())
+        rest = [rows for rows, is_done in zip(blocks, done) if not is_done]
+        if rest:
+            self._norms = {name: norm.copy() for name, norm in self._norms.items()}
+            job = _Added(variances, constant, None, self._totals, self._norms)
+            for rows in rest:
+                job.add_rows(rows)
 
     def result(self, name: str, ratio: float) -> np.ndarray:
         """Variance of the mosaic; its sums are given up.
@@ -233,26 +205,77 @@ class VarianceSums:
         (ny, nx) ndarray of float32
             NaN where nothing contributes.
         """
-        total, norm = self._of(name)
-        del self._sums[name]
+        if name not in self._totals:
+            return np.full(self._shape, np.nan, dtype=np.float32)
+        total, norm = self._totals.pop(name), self._norms.pop(name)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             total /= np.float32(ratio**2)
             total /= norm
             total /= norm
         return total
 
-    def _of(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        if name not in self._sums:
-            self._sums[name] = np.zeros(self._shape, np.float32), np.zeros(self._shape, np.float32)
-        return self._sums[name]
+    def _make_room(self, names: Iterable[str]) -> None:
+        """Begin the sums of planes; those of weights are new where others have been summed already."""
+        new = [name for name in names if name not in self._totals]
+        if not new:
+            return
+        norm = np.zeros(self._shape, np.float32)
+        for name in new:
+            self._totals[name], self._norms[name] = np.zeros(self._shape, np.float32), norm
 
-    @staticmethod
-    def _weight(planes: Mapping[str, np.ndarray], shape: tuple[int, int], constant: float | None) -> np.ndarray:
-        """Weight of an input in each pixel of its window."""
-        if constant is not None:
-            return np.full(shape, constant, dtype=np.float32)
+
+@dataclass(frozen=True, eq=False)
+class _Added:
+    """An input that is added, see `VarianceSums.add`."""
+
+    variances: InputVariances
+    constant: float | None
+    sums: np.ndarray | None
+    totals: Mapping[str, np.ndarray]
+    norms: Mapping[str, np.ndarray]
+
+    def add_rows(self, rows: slice) -> bool:
+        """Add some rows; False if that was not possible because variances with one sum of weights differ."""
+        index = self.variances.window.index
+        planes = {name: plane[rows] for name, plane in self.variances.planes.items()}
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            if self.sums is not None:
+                for plane in planes.values():
+                    np.divide(plane, self.sums[rows], out=plane)
+                    np.multiply(plane, plane, out=plane)
+            weight = self._weight(planes)
+            usable = {name: (plane >= 0) & (plane < np.inf) for name, plane in planes.items()}
+            if not self._is_shared(usable):
+                return False
+            for name, plane in planes.items():
+                plane *= weight
+                plane *= weight
+                np.copyto(plane, 0, where=~(usable[name] & (weight > 0)))
+                self.totals[name][index][rows] += plane
+        for name in {id(norm): name for name, norm in self.norms.items() if name in planes}.values():
+            added = np.maximum(weight, 0)
+            np.copyto(added, 0, where=~usable[name])
+            self.norms[name][index][rows] += added
+        return True
+
+    def _is_shared(self, usable: Mapping[str, np.ndarray]) -> bool:
+        """Whether variances with one sum of weights can be used in the same pixels, and all of them are there."""
+        for name, norm in self.norms.items():
+            same = [usable.get(other) for other, found in self.norms.items() if found is norm and other != name]
+            mine = usable.get(name)
+            if any((one is None) != (mine is None) for one in same):
+                return False
+            if mine is not None and not all(np.array_equal(mine, one) for one in same if one is not None):
+                return False
+        return True
+
+    def _weight(self, planes: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Weight of the input in each pixel of some rows."""
+        first = next(iter(planes.values()))
+        if self.constant is not None:
+            return np.full(first.shape, self.constant, dtype=np.float32)
         if "var_rnoise" not in planes:
-            return np.zeros(shape, dtype=np.float32)
+            return np.zeros(first.shape, dtype=np.float32)
         weight = inverse_variance(planes["var_rnoise"])
         np.copyto(weight, 0, where=planes["var_rnoise"] < 0)
         return weight

@@ -156,6 +156,10 @@ def _clipped_median(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         kept = SigmaClip(sigma=3.0)(values, axis=1, masked=False)
-        median, spread = np.nanmedian(kept, axis=1), np.nanstd(kept, axis=1)
+        spread = np.nanstd(kept, axis=1)
     count = np.isfinite(kept).sum(axis=1)
+    kept.sort(axis=1)  # NaN come last
+    every = np.arange(len(kept))
+    middle = kept[every, np.maximum(count - 1, 0) // 2], kept[every, np.minimum(count // 2, kept.shape[1] - 1)]
+    median = np.where(count > 0, (middle[0] + middle[1]) / 2, np.nan)
     return median, np.sqrt(np.pi / (2.0 * np.maximum(count, 1))) * spread

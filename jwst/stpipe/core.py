@@ -54,6 +54,14 @@ class JwstStep(Step):
 
         return open_any(init, **kwargs)
 
+    def _save(self, model: Any, path: str) -> Any:
+        """Write one model; arrays of FITS files without copies."""
+        if not is_model(model):
+            return model.save(path)
+        from jwst.datamodels.fast_save import save
+
+        return save(model, path)
+
     @classmethod
     def _get_crds_parameters(cls, dataset: Any) -> tuple[dict[str, Any], str]:
         """Metadata that references for an input are chosen by, and the observatory; no model is opened."""

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 _ONE_GROUP = 987654
 _TOO_FEW = "Too few input images (or groups of images) with non-empty catalogs."
+_FEW_GROUPS = "fewer groups of exposures than needed have sources"
 _CONFUSED = "Number of output coordinates exceeded allocation"
 
 
@@ -140,23 +141,37 @@ def is_aligned(corrector: Any) -> bool:
     return "SUCCESS" in corrector.meta.get("fit_info", {}).get("status", "")
 
 
-def _align(correctors: Sequence[Any], fit: Fit, **how: Any) -> None:
-    """Match and fit."""
-    from tweakwcs.imalign import align_wcs
+def _align(
+    correctors: Sequence[Any], fit: Fit, *, enforce_user_order: bool, expand_refcat: bool, refcat: Any = None
+) -> None:
+    """Match and fit. Overlaps decide about the order only where the catalogue of reference grows."""
+    from jwst.tweakreg.ordered import align_in_order
 
+    how = fit.keywords()
     try:
         with _in_low_voice(), quiet("Alignment"):
-            align_wcs(list(correctors), **how, **fit.keywords())
-    except ValueError as error:
-        if str(error) != _TOO_FEW:
-            raise
-        raise AlignmentFailed("fewer groups of exposures than needed have sources") from error
+            if expand_refcat:
+                _align_by_overlap(correctors, how, refcat=refcat, enforce_user_order=enforce_user_order)
+            elif not align_in_order(correctors, refcat, **how):
+                raise AlignmentFailed(_FEW_GROUPS)
     except RuntimeError as error:
         if not str(error).startswith(_CONFUSED):
             raise
         raise AlignmentFailed(
             "several sources match the same one: change separation, tolerance or searchrad, or take brighter sources"
         ) from error
+
+
+def _align_by_overlap(correctors: Sequence[Any], how: dict[str, Any], **order: Any) -> None:
+    """Match and fit; sources of aligned groups join the reference of the next ones."""
+    from tweakwcs.imalign import align_wcs
+
+    try:
+        align_wcs(list(correctors), expand_refcat=True, **order, **how)
+    except ValueError as error:
+        if str(error) != _TOO_FEW:
+            raise
+        raise AlignmentFailed(_FEW_GROUPS) from error
 
 
 def _check_moves(correctors: Sequence[Any], fit: Fit) -> None:

@@ -23,7 +23,7 @@ STARFINDERS = ("iraf", "dao", "segmentation")
 POSITIONS = ("label", "x_centroid", "y_centroid", "segment_flux")
 
 _FWHM_TO_SIGMA = 0.42466090014400953
-_BAND = 256
+_BAND = 32
 _STARS = ("sigma_radius", "sharpness_range", "roundness_range", "n_brightest", "peak_max", "min_separation")
 _SEGMENTS = ("n_pixels", "connectivity", "n_levels", "contrast", "mode", "deblend")
 _APERTURES = ("local_bkg_width", "aperture_mask_method", "kron_params")
@@ -165,7 +165,7 @@ def _stars(image: Image, name: str, snr: float, fwhm: float, keywords: dict[str,
 
 def _segments(image: Image, _: str, snr: float, fwhm: float, keywords: dict[str, Any]) -> tuple[Any, Any]:
     """Find connected pixels above a threshold."""
-    from photutils.segmentation import SourceCatalog
+    from jwst.tweakreg.segment_table import source_catalog_class
 
     smooth = _smoothed(image, fwhm)
     segments = _found(image, smooth, snr, {key: value for key, value in keywords.items() if key in _SEGMENTS})
@@ -174,22 +174,60 @@ def _segments(image: Image, _: str, snr: float, fwhm: float, keywords: dict[str,
     apertures = {key: value for key, value in keywords.items() if key in _APERTURES}
     if apertures.get("kron_params") is None:
         apertures["kron_params"] = (2.5, 1.4, 0.0)
-    sources = SourceCatalog(image.data, segments, mask=image.mask, convolved_data=smooth, error=image.err, **apertures)
+    given = {"mask": image.mask, "convolved_data": smooth, "error": image.err}
+    sources = source_catalog_class()(image.data, segments, **given, **apertures)
     return sources.to_table(columns=list(image.columns or _SEGMENT_COLUMNS)), segments
 
 
 def _smoothed(image: Image, fwhm: float) -> np.ndarray:
-    """Image convolved with a star, pixels of the mask left out; in bands of rows, because it takes seven planes."""
-    from astropy.convolution import Gaussian2DKernel, convolve
+    """Image convolved with a star, pixels of the mask left out, as `astropy.convolution.convolve` does it.
 
-    kernel = Gaussian2DKernel(fwhm * _FWHM_TO_SIGMA)
-    margin, (ny, nx) = kernel.shape[0] // 2, image.data.shape
-    result = np.empty((ny, nx), np.float32)
-    for first in range(0, ny, _BAND):
-        start, stop = max(0, first - margin), min(ny, first + _BAND + margin)
-        band = convolve(image.data[start:stop], kernel, mask=image.mask[start:stop])
-        result[first : first + _BAND] = band[first - start : first - start + _BAND]
+    A Gaussian is a product of functions of x and of y; in bands of rows that stay in the cache.
+    """
+    from astropy.convolution import Gaussian2DKernel
+
+    kernel = Gaussian2DKernel(fwhm * _FWHM_TO_SIGMA).array
+    taps = kernel[len(kernel) // 2] / kernel[len(kernel) // 2].sum()
+    result = np.empty(image.data.shape, np.float32)
+    for first in range(0, len(result), _BAND):
+        rows = slice(first, min(len(result), first + _BAND))
+        result[rows] = _smoothed_rows(image, rows, taps)
     return result
+
+
+def _smoothed_rows(image: Image, rows: slice, taps: np.ndarray) -> np.ndarray:
+    """Rows of an image convolved with a kernel that is ``taps`` along both axes; NaN where no pixel can be used."""
+    (ny, nx), half = image.data.shape, taps.size // 2
+    used = slice(max(0, rows.start - half), min(ny, rows.stop + half))
+    top = used.start - rows.start + half
+    inner = slice(top, top + used.stop - used.start), slice(half, half + nx)
+    planes = np.zeros((2, rows.stop - rows.start + 2 * half, nx + 2 * half))
+    planes[0][inner], planes[1] = image.data[used], 1.0
+    bad = image.mask[used] | np.isnan(image.data[used])
+    if not bad.any():
+        return _convolved(planes[0], taps)
+    for plane in planes:
+        plane[inner][bad] = 0.0
+    values, weights = (_convolved(plane, taps) for plane in planes)
+    return np.divide(values, weights, out=np.full(values.shape, np.nan), where=weights > 0)
+
+
+def _convolved(plane: np.ndarray, taps: np.ndarray) -> np.ndarray:
+    """Convolve with a symmetric kernel along both axes; the result is smaller by what it reaches over."""
+    half = taps.size // 2
+    for axis in (0, 1):
+        size = plane.shape[axis] - 2 * half
+        shifted = [
+            plane[start : start + size] if axis == 0 else plane[:, start : start + size] for start in range(taps.size)
+        ]
+        result = shifted[half] * taps[half]
+        pair = np.empty_like(result)
+        for step in range(1, half + 1):
+            np.add(shifted[half - step], shifted[half + step], out=pair)
+            pair *= taps[half + step]
+            result += pair
+        plane = result
+    return plane
 
 
 def _found(image: Image, smooth: np.ndarray, snr: float, keywords: dict[str, Any]) -> Any:

@@ -126,7 +126,7 @@ def image(x, y, amplitude, shape, seed):
         if not (-10 < cx < nx + 10 and -10 < cy < ny + 10):
             continue
         rows, columns = slice(max(0, int(cy) - 9), int(cy) + 11), slice(max(0, int(cx) - 9), int(cx) + 11)
-        yy, xx = np.mgrid[:ny, :nx][:, rows, columns] if ny * nx < 200_000 else _grid(rows, columns, shape)
+        yy, xx = _grid(rows, columns, shape)
         data[rows, columns] += height * np.exp(-((xx - cx) ** 2 + (yy - cy) ** 2) / (2 * sigma**2))
     return data.astype(np.float32)
 

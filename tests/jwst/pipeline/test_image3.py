@@ -174,20 +174,19 @@ def test_exposures_are_released_before_the_catalog(field, asn, monkeypatch):
 
 def test_one_exposure_at_a_time_on_disk(field, asn, monkeypatch):
     """On disk no more than one exposure, and what copies of it a step makes, is there at any time."""
-    opened, most = [], []
-    open_one = ModelLibrary._datamodels_open
+    lent, most = [], []
+    borrow_one = ModelLibrary.borrow
 
-    def opening(self, *args, **kwargs):
-        gc.collect()
-        most.append(sum(one() is not None for one in opened))
-        model = open_one(self, *args, **kwargs)
-        opened.append(weakref.ref(model))
+    def borrowing(self, index):
+        most.append(sum(one() is not None for one in lent))
+        model = borrow_one(self, index)
+        lent.append(weakref.ref(model))
         return model
 
-    monkeypatch.setattr(ModelLibrary, "_datamodels_open", opening)
+    monkeypatch.setattr(ModelLibrary, "borrow", borrowing)
     run(asn, in_memory=False)
     assert len(most) > 8
-    assert max(most) <= 1
+    assert max(most) <= 1  # without a garbage collection
 
 
 def test_command_line(field, asn):

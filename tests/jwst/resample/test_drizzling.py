@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jwst.resample.drizzling import KERNELS, DrizzleRule, Mosaic, Placement, Window, input_limits
-from jwst.resample.variances import VARIANCES, VarianceSums, drizzle_variances
+from jwst.resample.variances import VARIANCES, InputVariances, VarianceSums, drizzle_variances
 from stpipe.exceptions import InputError
 
 SHAPE = (17, 21)
@@ -216,3 +216,32 @@ def test_sums_of_variances(constant):
         np.testing.assert_allclose(plane[np.isfinite(plane)], value, rtol=1e-6)
         assert np.isnan(plane[0, 0])
     assert np.isnan(sums.result("var_flat", 2.0)).all()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_sums_of_variances_that_are_not_all_there(order):
+    """A pixel without one of the variances, and an exposure without another, count for the others only."""
+    window, shape = Window(slice(1, 5), slice(2, 8)), (6, 9)
+    first = {"var_rnoise": np.full((4, 6), 0.5, np.float32), "var_poisson": np.full((4, 6), 2.0, np.float32)}
+    first["var_poisson"][1, 1] = np.nan
+    second = {"var_rnoise": np.full((4, 6), 0.5, np.float32), "var_flat": np.full((4, 6), 3.0, np.float32)}
+    sums = VarianceSums(shape)
+    for planes in (first, second)[::order]:
+        sums.add(InputVariances(window, {name: plane.copy() for name, plane in planes.items()}))
+    noise, photons, flat = (sums.result(name, 1.0)[window.index] for name in ("var_rnoise", "var_poisson", "var_flat"))
+    np.testing.assert_allclose(noise, 0.25, rtol=1e-6)
+    assert np.isnan(photons[1, 1])
+    np.testing.assert_allclose(np.delete(photons.ravel(), 7), 2.0, rtol=1e-6)
+    np.testing.assert_allclose(flat, 3.0, rtol=1e-6)
+
+
+def test_variances_from_sums_are_the_same():
+    window, weight = Window(slice(0, 4), slice(0, 5)), np.full((4, 5), 4.0, np.float32)
+    weight[0, 0] = 0
+    direct, summed = VarianceSums((4, 5)), VarianceSums((4, 5))
+    deviations = {"var_rnoise": np.float32(0.5), "var_poisson": np.float32(3.0)}
+    planes = {name: np.where(weight > 0, one**2, np.float32(np.nan)) for name, one in deviations.items()}
+    direct.add(InputVariances(window, planes))
+    summed.add(InputVariances(window, {name: one * weight for name, one in deviations.items()}), sums=weight)
+    for name in deviations:
+        np.testing.assert_array_equal(summed.result(name, 1.0), direct.result(name, 1.0))

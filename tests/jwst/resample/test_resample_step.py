@@ -10,7 +10,9 @@ import pytest
 from stdatamodels.jwst import datamodels
 
 from jwst.datamodels import ModelContainer, ModelLibrary
+from jwst.lib.invalid import sync_invalid
 from jwst.resample import ResampleStep
+from jwst.resample.resample_step import _made_consistent
 from jwst.resample.resample_utils import load_custom_wcs, resampled_wcs_from_models
 from stpipe.exceptions import InputError, MissingMetadataError, ParameterError, ValidationError
 from tests.jwst.resample.resampling import MAKE, members, noisy
@@ -83,6 +85,22 @@ def test_members_of_a_library_are_made_consistent():
     ResampleStep.call(ModelLibrary(models))
     assert models[0].dq[2, 2] & 1
     assert np.isnan(models[0].data[2, 2])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "changed"), [(None, 0, False), ("dq", 1, True), ("dq", 2, False), ("var_flat", np.nan, True)]
+)
+@pytest.mark.parametrize("block", [1, 1 << 16])
+def test_whether_making_an_image_consistent_changed_it(name, value, changed, block, monkeypatch):
+    monkeypatch.setattr("jwst.resample.resample_step._BLOCK", block)
+    (model,) = noisy(1)
+    sync_invalid(model)
+    row, column = np.argwhere(model.dq & 1 == 0)[-1]
+    if name:
+        getattr(model, name)[row, column] = value
+    assert _made_consistent(model) is changed
+    assert np.isnan(model.data[row, column]) == changed
+    assert not _made_consistent(model)
 
 
 @pytest.mark.parametrize("in_memory", [True, False])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jwst.skymatch.matching import Measured, levels_of, matched_levels, unit_overlaps, units_of
@@ -25,6 +25,7 @@ def perfect(skies, seed, *, links=None):
 skies = st.lists(st.floats(-5, 5), min_size=2, max_size=7)
 
 
+@settings(max_examples=30)
 @given(skies, st.integers(0, 1000), st.booleans())
 def test_levels_are_recovered(skies, seed, down):
     found = matched_levels(*perfect(skies, seed), down=down)
@@ -32,6 +33,7 @@ def test_levels_are_recovered(skies, seed, down):
     np.testing.assert_allclose(found, np.array(skies) - reference, atol=1e-9)
 
 
+@settings(max_examples=30)
 @given(skies, st.integers(0, 1000), st.randoms(use_true_random=False))
 def test_the_order_of_units_does_not_matter(skies, seed, random):
     sky, pixels = perfect(skies, seed)
@@ -42,6 +44,7 @@ def test_the_order_of_units_does_not_matter(skies, seed, random):
     np.testing.assert_allclose(found, matched_levels(sky, pixels)[order], atol=1e-9)
 
 
+@settings(max_examples=30)
 @given(skies, st.integers(0, 1000), st.floats(-100, 100))
 def test_a_shift_of_all_skies_changes_nothing(skies, seed, shift):
     sky, pixels = perfect(skies, seed)

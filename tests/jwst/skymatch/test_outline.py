@@ -40,6 +40,7 @@ def test_border_of_corners_and_of_steps():
     assert border_pixels((4, 4), 1000)[0].size == 4
 
 
+@settings(max_examples=30)
 @given(st.floats(0, 359.99), st.floats(-89, 89))
 def test_directions_and_back(lon, lat):
     back = lonlat_of(unit_vectors(np.array([lon]), np.array([lat])))
@@ -88,7 +89,7 @@ def test_an_outline_that_is_not_convex(monkeypatch):
 places = st.tuples(st.floats(-120, 120), st.floats(-120, 120), st.floats(0, 90), st.floats(20, 150))
 
 
-@settings(max_examples=60)
+@settings(max_examples=15)  # that package takes 20 ms for each
 @given(places, places)
 def test_intersections_are_those_of_spherical_geometry(first, other):
     from spherical_geometry.polygon import SphericalPolygon
@@ -107,7 +108,7 @@ def test_intersections_are_those_of_spherical_geometry(first, other):
 coordinates = st.integers(-120, 300).map(lambda value: value / 4)
 
 
-@settings(max_examples=200)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=7))
 def test_pixels_are_those_of_gwcs(vertices):
     """gwcs takes wrong columns where a range ends left of the image; no overlap does."""

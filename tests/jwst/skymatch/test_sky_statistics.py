@@ -35,7 +35,7 @@ def field(seed, count, outliers):
     return rng.permutation(values).astype(np.float32)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     st.integers(0, 10**6),
     st.integers(2, 3000),
@@ -71,7 +71,7 @@ def test_clips_are_those_of_the_definition(seed, count, outliers, statistic, til
 
 @pytest.mark.parametrize("name", NAMES)
 @given(seed=st.integers(0, 10**6), shift=st.integers(-40, 40))
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_a_shift_of_all_values_shifts_the_sky(name, seed, shift):
     values = np.round(field(seed, 800, 0.05) * 256) / np.float32(256)  # so that sums are exact
     first, other = (sky_value(one.astype(np.float32), SkyStatistic(name)) for one in (values, values + shift))

@@ -56,9 +56,32 @@ def processed(models, **parameters):
     return SkyMatchStep(**parameters).process(ModelLibrary(models))
 
 
+@pytest.fixture(scope="module")
+def made():
+    """Images and parameters of a case; images that several cases share are made once, and put back as they were."""
+    kept = {}
+
+    def make(name):
+        build, parameters = MAKE.CASES[name]
+        if build not in kept:
+            models = build()
+            kept[build] = models, [(model.data.copy(), dict(model.meta.background.instance)) for model in models]
+        for model, (data, background) in zip(*kept[build], strict=True):
+            model.data = data.copy()
+            model.meta.background.instance.clear()
+            model.meta.background.instance.update(background)
+            model.meta.cal_step.skymatch = None
+        if parameters.get("skymethod") == "user":
+            Path("sky.txt").write_text(MAKE.USER_LIST)
+            parameters = parameters | {"skylist": "sky.txt"}
+        return kept[build][0], parameters
+
+    return make
+
+
 @pytest.mark.parametrize("name", COMMON)
-def test_agrees_with_the_released_pipeline(name):
-    models, parameters = MAKE.make(name)
+def test_agrees_with_the_released_pipeline(name, made):
+    models, parameters = made(name)
     before = [model.data.copy() for model in models]
     processed(models, **parameters)
     found = [np.nan if (level := model.meta.background.level) is None else level for model in models]
@@ -114,15 +137,24 @@ def test_only_the_data_change():
     assert model.data.dtype == np.float32
 
 
-@pytest.fixture
-def asn():
-    """An association file of three images."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with an association file of three images."""
+    folder = tmp_path_factory.mktemp("images")
     members = []
     for model in MAKE.row():
-        model.save(model.meta.filename)
+        model.save(folder / model.meta.filename)
         members.append({"expname": model.meta.filename, "exptype": "science"})
     tree = {"asn_id": "a3001", "asn_pool": "pool", "products": [{"name": "p", "members": members}]}
-    Path("a_asn.json").write_text(json.dumps(tree))
+    (folder / "a_asn.json").write_text(json.dumps(tree))
+    return folder
+
+
+@pytest.fixture
+def asn(folder):
+    """The association file, in the folder to work in."""
+    for path in folder.iterdir():
+        Path(path.name).symlink_to(path)
     return "a_asn.json"
 
 

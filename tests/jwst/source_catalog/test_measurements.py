@@ -50,7 +50,7 @@ def test_circles_agree_with_photutils(radius):
 
 
 @given(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5), st.floats(0.05, 6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_parts_of_a_circle_make_its_area(dx, dy, radius):
     steps = np.arange(-8, 9)
     parts = circle_overlap((steps - dx)[None], (steps - dy)[None], radius)

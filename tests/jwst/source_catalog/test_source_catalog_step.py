@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import logging
 from pathlib import Path
@@ -40,14 +41,16 @@ def _offline(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
+@functools.cache
+def usual():
+    """The image that the step does not change, and its references."""
+    return MAKE.image(), {"override_apcorr": MAKE.apcorr(), "override_abvegaoffset": MAKE.offsets()}
+
+
 def run(model=None, **parameters):
     """The step on an image of NIRCam, with its references."""
-    parameters = {
-        "override_apcorr": MAKE.apcorr(),
-        "override_abvegaoffset": MAKE.offsets(),
-        "bkg_boxsize": 60,
-    } | parameters
-    return SourceCatalogStep.call(MAKE.image() if model is None else model, **parameters)
+    image, references = usual()
+    return SourceCatalogStep.call(image if model is None else model, **references | {"bkg_boxsize": 60} | parameters)
 
 
 def changed(**values):

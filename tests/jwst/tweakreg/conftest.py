@@ -27,8 +27,8 @@ def kept():
 
 
 @pytest.fixture
-def exposures(offline, scenes, kept):
-    """Make models of exposures; each is computed once and copied."""
+def shared(offline, scenes, kept):
+    """Models of exposures, computed once, that are not to be changed: a step that is called alone copies them."""
 
     def make(shots=None, sources=None, **changes):
         models = []
@@ -36,10 +36,16 @@ def exposures(offline, scenes, kept):
             key = (shot, None if sources is None else sources.tobytes(), tuple(changes.items()))
             if key not in kept:
                 kept[key] = scenes.model(shot, sources, **changes)
-            models.append(kept[key].copy())
+            models.append(kept[key])
         return models
 
     return make
+
+
+@pytest.fixture
+def exposures(shared):
+    """Make models of exposures; each is computed once and copied."""
+    return lambda *given, **changes: [model.copy() for model in shared(*given, **changes)]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jwst.tweakreg import background
 from jwst.tweakreg.background import NoBackgroundError, measure_background
 from jwst.tweakreg.peaks import find_peaks
 from jwst.tweakreg.tweakreg_catalog import make_tweakreg_catalog
@@ -53,6 +54,39 @@ def test_background_of_photutils(shape, box, excluded):
     np.testing.assert_array_equal(data, before)
 
 
+@settings(max_examples=40)
+@given(
+    seed=st.integers(0, 1000),
+    count=st.sampled_from([1, 2, 50, 300, 2000]),
+    kind=st.sampled_from(["noise", "stars", "steps", "constant", "two levels", "far"]),
+)
+def test_clipping_without_sorting_all(seed, count, kind):
+    """The same ranks, median and deviation as of values that are sorted."""
+    values = np.random.default_rng(seed).normal(2, 0.5, count)
+    changes = {
+        "stars": lambda: values + (np.arange(count) % 5 == 0) * 30,
+        "steps": lambda: np.round(values * 3) / 3,
+        "constant": lambda: np.full(count, 2.5),
+        "two levels": lambda: values + (np.arange(count) % 2) * 30,
+        "far": lambda: np.where(np.arange(count) % 97 == 3, 1e7, values),
+    }
+    values = np.asarray(changes.get(kind, lambda: values)(), np.float32)
+    found = []
+    for few in (10, 10**6):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(background, "_FEW", few)
+            ranked = background._Ranked(values.copy())
+            first, last = background._clipped(ranked)
+            found.append(
+                (first, last, *([ranked.median(first, last), ranked.spread(first, last)] if last > first else []))
+            )
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-6, atol=1e-12)
+    assert found[0][:3] == found[1][:3]
+    expected = np.sort(values)[first:last]
+    if expected.size:
+        assert found[0][2:] == pytest.approx((np.median(expected), expected.std(dtype=float)), rel=1e-6, abs=1e-12)
+
+
 def test_background_of_nothing():
     data, mask = _scene((60, 60))
     with pytest.raises(NoBackgroundError, match="60 x 60"):
@@ -61,7 +95,7 @@ def test_background_of_nothing():
         measure_background(data * np.nan, mask, box_size=400, excluded=100)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(
     seed=st.integers(0, 1000),
     radius=st.integers(2, 5),
@@ -165,3 +199,50 @@ def test_bad_input(scenes, exposures):
         make_tweakreg_catalog(model, 10.0, 2.5, coverage_mask=np.zeros((3, 3)))
     with pytest.raises(InputError, match=r"the shape \(2, 3, 4\)"):
         make_tweakreg_catalog(CubeModel(data=np.zeros((2, 3, 4), np.float32)), 10.0, 2.5)
+
+
+def _image(shape=(70, 45), seed=4):
+    rng = np.random.default_rng(seed)
+    data = rng.normal(0, 1, shape).astype(np.float32)
+    mask = rng.random(shape) < 0.1
+    mask[:30, :12] = True
+    data[40, 20] = np.nan
+    return data, mask
+
+
+@pytest.mark.parametrize("fwhm", [1.0, 2.0, 4.3])
+@pytest.mark.parametrize("masked", [True, False])
+def test_smoothing_of_astropy(fwhm, masked):
+    from astropy.convolution import Gaussian2DKernel, convolve
+
+    from jwst.tweakreg.starfinders import _FWHM_TO_SIGMA, Image, _smoothed
+
+    data, mask = _image() if masked else (np.nan_to_num(_image()[0]), np.zeros((70, 45), bool))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wanted = convolve(data, Gaussian2DKernel(fwhm * _FWHM_TO_SIGMA), mask=mask)
+    found = _smoothed(Image(data, mask, None), fwhm)
+    np.testing.assert_allclose(found, wanted, rtol=2e-6, atol=1e-7)
+    assert np.isnan(found).any() == (masked and fwhm < 4)
+
+
+def test_segments_of_photutils():
+    """Sums over all segments at once are those of one after the other."""
+    from photutils.segmentation import SegmentationImage, SourceCatalog
+    from scipy import ndimage
+
+    from jwst.tweakreg.segment_table import source_catalog_class
+
+    data, mask = _image()
+    smooth = ndimage.gaussian_filter(np.nan_to_num(data), 1)
+    segments = SegmentationImage(ndimage.label(smooth > 0.1)[0].astype(np.int32))
+    mask[segments.data == 3] = True
+    given = {"mask": mask, "error": np.abs(data) + 1, "convolved_data": smooth}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs, ours = (kind(data, segments, **given) for kind in (SourceCatalog, source_catalog_class()))
+        for name in ("area", "segment_flux", "segment_flux_err"):
+            np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+        for name in ("moments", "moments_central", "x_centroid", "y_centroid", "orientation", "semimajor_axis"):
+            values = [getattr(getattr(one, name), "value", getattr(one, name)) for one in (ours, theirs)]
+            np.testing.assert_allclose(*values, rtol=1e-9, atol=1e-9)

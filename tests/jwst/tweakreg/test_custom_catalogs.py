@@ -32,11 +32,11 @@ def test_list_of_catalogs(tmp_path, caplog):
     ],
     ids=["three_columns", "binary", "missing"],
 )
-def test_lists_that_cannot_be_used(content, text, exposures, here):
+def test_lists_that_cannot_be_used(content, text, shared, here):
     if content is not None:
         (here / "list.txt").write_bytes(content)
     with pytest.raises(ParameterError, match=text):
-        TweakRegStep.call(exposures()[:2], use_custom_catalogs=True, catfile="list.txt")
+        TweakRegStep.call(shared()[:2], use_custom_catalogs=True, catfile="list.txt")
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,10 @@ def test_sources_outside_of_the_image(scenes):
     assert "x_centroid" in table.colnames
 
 
-def test_saved_catalogs_are_not_those_of_users(scenes, exposures, taken, here):
+def test_saved_catalogs_are_not_those_of_users(scenes, shared, taken, here):
     scenes.write_custom(here)
     (here / "list.txt").write_text("jw01234001001_02101_00001_nrca1_cal.fits one.ecsv\n")
-    library = TweakRegStep.call(
-        exposures(scenes.TWINS), use_custom_catalogs=True, catfile="list.txt", save_catalogs=True
-    )
+    library = TweakRegStep.call(shared(scenes.TWINS), use_custom_catalogs=True, catfile="list.txt", save_catalogs=True)
     assert [model.meta.tweakreg_catalog for model in taken(library)] == [
         None,
         "jw01234001001_02101_00002_nrca1_cal_cat.ecsv",

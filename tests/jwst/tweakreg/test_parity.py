@@ -52,14 +52,14 @@ def compare(name, models, released, scenes):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_alignment(name, released, scenes, exposures, taken, here):
+def test_alignment(name, released, scenes, shared, taken, here):
     from astropy.table import Table
 
     scenes.write_references(here)
     shots, more, parameters, reference = scenes.CASES[name]
     saved = name in scenes.CATALOGS
     parameters = parameters | ({"abs_refcat": reference} if reference else {})
-    result = TweakRegStep.call(exposures(shots, **more), save_catalogs=saved, **parameters)
+    result = TweakRegStep.call(shared(shots, **more), save_catalogs=saved, **parameters)
     compare(name, taken(result), released, scenes)
     if saved:
         table = Table.read(here / "jw01234001001_02101_00002_nrca1_cal_cat.ecsv")
@@ -69,10 +69,10 @@ def test_alignment(name, released, scenes, exposures, taken, here):
 
 
 @pytest.mark.parametrize("name", CUSTOM)
-def test_catalogs_of_users(name, released, scenes, exposures, taken, here):
+def test_catalogs_of_users(name, released, scenes, shared, taken, here):
     scenes.write_custom(here)
     listed, parameters = scenes.CUSTOM[name]
-    result = TweakRegStep.call(exposures(scenes.TWINS), catfile=listed, **parameters)
+    result = TweakRegStep.call(shared(scenes.TWINS), catfile=listed, **parameters)
     compare(name, taken(result), released, scenes)
 
 
@@ -102,11 +102,11 @@ def test_catalogs_of_an_association(in_memory, released, scenes, exposures, take
     compare("custom_asn", taken(result), released, scenes)
 
 
-def test_refused_corrections_are_undone(released, scenes, exposures, taken, here):
+def test_refused_corrections_are_undone(released, scenes, shared, taken, here):
     """The released step aligns to the catalogue on top of corrections that it has refused."""
     scenes.write_custom(here)
     listed, parameters = scenes.CUSTOM["custom_turned_absolute"]
-    models = taken(TweakRegStep.call(exposures(scenes.TWINS), catfile=listed, **parameters))
+    models = taken(TweakRegStep.call(shared(scenes.TWINS), catfile=listed, **parameters))
     moved = [scenes.on_grid(model.meta.wcs) for model in models]
     np.testing.assert_allclose(moved[0], moved[1], rtol=0, atol=1e-10)
     theirs = [released[f"custom_turned_absolute_{index}_sky"] for index in range(2)]

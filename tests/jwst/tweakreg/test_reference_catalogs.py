@@ -57,13 +57,13 @@ def service(monkeypatch):
     server.server_close()
 
 
-def test_gaia(service, scenes, exposures, taken, here):
+def test_gaia(service, scenes, shared, taken, here):
     """As the released step with the same service."""
     from astropy.table import Table
 
     service.answer = scenes.gaia_answer()
     parameters = {"abs_refcat": "GAIADR3", "save_abs_catalog": True, "abs_minobj": 10}
-    result = taken(TweakRegStep.call(exposures(), **parameters))
+    result = taken(TweakRegStep.call(shared(), **parameters))
     table = Table.read("fit_gaiadr3_ref.ecsv")
     with np.load(scenes.__file__.replace("tweakreg_scenes.py", "tweakreg.npz")) as released:
         for index, model in enumerate(result):
@@ -83,10 +83,10 @@ def test_gaia(service, scenes, exposures, taken, here):
     assert ours == theirs
 
 
-def test_no_stars(service, scenes, exposures, taken, caplog):
+def test_no_stars(service, scenes, shared, taken, caplog):
     service.answer = "No data records found\n"
-    result = taken(TweakRegStep.call(exposures(), abs_refcat="GAIADR2"))
-    assert [model.meta.cal_step.tweakreg for model in result] == ["FAILED"] * 3
+    result = taken(TweakRegStep.call(shared()[:2], abs_refcat="GAIADR2"))
+    assert [model.meta.cal_step.tweakreg for model in result] == ["FAILED"] * 2
     assert all("v2v3corr" not in model.meta.wcs.available_frames for model in result)
     assert "has 0 sources, and abs_minobj asks for 15" in caplog.text
 
@@ -98,7 +98,7 @@ def test_names_of_gaia(name, service, scenes):
     assert service.asked[-1].endswith(f"CAT={name.upper()}")
 
 
-def test_service_that_fails(service, scenes, exposures, caplog):
+def test_service_that_fails(service, scenes, shared, caplog):
     service.status = 500
     with pytest.raises(CatalogServiceError, match="ASTROMETRIC_CATALOG_URL"):
         read_gaia("GAIADR3", HERE)
@@ -109,9 +109,9 @@ def test_service_that_fails(service, scenes, exposures, caplog):
         read_gaia("GAIADR3", HERE)
 
 
-def test_service_that_is_not_there(exposures, monkeypatch):
+def test_service_that_is_not_there(shared, monkeypatch):
     monkeypatch.setenv("ASTROMETRIC_CATALOG_URL", "http://127.0.0.1:9")
-    models = exposures()[:1]
+    models = shared()[:1]
     with pytest.raises(OSError, match="cannot be asked"):
         TweakRegStep.call(models, abs_refcat="GAIADR3")
     monkeypatch.setenv("ASTROMETRIC_CATALOG_URL", "nonsense")
@@ -173,9 +173,9 @@ def test_columns_that_say_nothing(names, text, here):
     assert not str(caught.value).startswith(("'", '"'))
 
 
-def test_files_that_cannot_be_used(exposures, here):
+def test_files_that_cannot_be_used(shared, here):
     with pytest.raises(ParameterError, match="GAIADR3, GAIADR2"):
-        TweakRegStep.call(exposures()[:1], abs_refcat="no.ecsv")
+        TweakRegStep.call(shared()[:1], abs_refcat="no.ecsv")
     (here / "junk.ecsv").write_bytes(b"\x00\x01 garbage")
     with pytest.raises(InputError, match="cannot be read as a table"):
-        TweakRegStep.call(exposures()[:1], abs_refcat=os.path.join(here, "junk.ecsv"))
+        TweakRegStep.call(shared()[:1], abs_refcat=os.path.join(here, "junk.ecsv"))
