@@ -25,8 +25,9 @@ __all__ = ["compare_catalogues", "compare_coordinates", "main"]
 COLUMN_TOLERANCE = 1e-4
 NUMBER = 1e-6
 """Relative difference of a number of the metadata that counts as rounding."""
-REGION = 1e-7
-"""Distance of corners of a region, deg, likewise."""
+REGION = 1e-5
+"""Distance of corners of a region, deg, that counts as the same corner: less than a pixel of NIRCam. Near corners are
+merged, and which of them stays depends on where the list begins (spec resample.md §7)."""
 LINES = 12
 STEPS3 = ("tweakreg", "skymatch")
 
